@@ -31,6 +31,7 @@ from app.events.targets import targets_of
 from app.figures import FIGURES_SECONDS, FigureReporter
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
+from app.lifespan import ended_before
 from app.recording import PredictionRecorder
 from app.releases import ReleaseFollower, ReleaseRecorder
 from app.trial.trial import ReleaseTrial
@@ -228,8 +229,8 @@ class Application:
                 context_of(scope).match = self._router.match(scope)
             await self._app(scope, receive, send)
             return
-        async with self._run_background_tasks():
-            await self._behind(scope, receive, send)
+        async with ended_before(send) as hold, self._run_background_tasks():
+            await self._behind(scope, receive, hold)
 
     def _wrap_in_middleware(self, settings: Settings, app: ASGIApp) -> ASGIApp:
         """Return an application wrapped in the middleware, which is listed innermost first."""
