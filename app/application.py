@@ -34,6 +34,7 @@ from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
 from app.lifespan import ended_before
 from app.recording import PredictionRecorder
 from app.releases import ReleaseFollower, ReleaseRecorder
+from app.tracing import Telemetry
 from app.trial.trial import ReleaseTrial
 from app.vitals import SECONDS as VITALS_SECONDS
 from app.vitals import WorkerVitals
@@ -121,6 +122,7 @@ class Application:
         behind: ASGIApp,
         dashboard: Path = FOLDER,
     ) -> None:
+        self._telemetry = Telemetry("worker")
         self._watcher = watcher
         self._redis = _create_redis_client(settings)
         self._database = open_database(settings.database_url.get_secret_value())
@@ -302,6 +304,7 @@ class Application:
                 await self._redis.aclose()
         self._database.dispose()
         self._jobs.close()
+        await self._telemetry.stop()
 
 
 def _create_redis_client(settings: Settings) -> RedisClient | None:

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error, with the id of its request."""
+"""Structured logs: one JSON object a line on standard error, with the ids of its request."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import TracebackType
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from telemetry import spans
 from telemetry.json_lines import serialize_event
 from telemetry.request_log import request_log
 
@@ -25,8 +26,13 @@ def _add_request_id(logger: WrappedLogger, method: str, event: EventDict) -> Eve
     return event
 
 
+def _add_trace_ids(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    return {**spans.log_fields(), **event} if spans.is_on() else event
+
+
 _SHARED: tuple[Processor, ...] = (
     _add_request_id,
+    _add_trace_ids,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
