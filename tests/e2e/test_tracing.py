@@ -418,6 +418,21 @@ def test_requests_go_on_without_a_collector_and_one_line_says_so(
         assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("OTEL_TRACES_SAMPLER", "sometimes", id="sampler"),
+        pytest.param("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", id="protocol"),
+    ],
+)
+def test_a_wrong_variable_stops_the_start_with_its_name(
+    serve: Serve, trained: Store, name: str, value: str
+) -> None:
+    server = serve(trained, **{name: value})
+    assert server.process.wait(60) != 0
+    assert f"mlrf: {name}: " in server.log.read_text(encoding="utf-8")
+
+
 def test_a_server_without_any_of_it_answers_as_before(
     serve: Serve, trained: Store, collector: Collector
 ) -> None:
