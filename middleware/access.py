@@ -55,7 +55,8 @@ class AccessMiddleware:
         method = metrics.method_label(scope["method"])
         metrics.count_request_end(route, method, status, seconds)
         request_duration.observe(seconds, method, route, status, scope.get("scheme", "http"))
-        describe_request(scope, route, status, response.cache)
+        if spans.is_on():
+            describe_request(scope, route, status, response.cache)
         level = _choose_level(policy, response)
         if level >= request_log.level:
             request_log.add(level, _log_fields(scope, response, route, seconds))
@@ -75,7 +76,6 @@ def _log_fields(
     context = context_of(scope)
     fields = {
         "request_id": context.request_id,
-        **spans.log_fields(),
         "method": scope["method"],
         "route": route,
         # a path equal to its route has no parameters, so there is nothing to mask
@@ -84,6 +84,8 @@ def _log_fields(
         "duration_ms": round(seconds * 1000, 2),
         "bytes": 0 if scope["method"] == "HEAD" else response.bytes,
     }
+    if spans.is_on():
+        fields.update(spans.log_fields())
     if not response.complete:
         fields["complete"] = False
     if context.caller is not None:
