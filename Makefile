@@ -1,6 +1,6 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve dashboard-types docs test quick coverage check observability-test security train backtest forecast schedule schedule-test load bench bench-library \
+.PHONY: help serve dashboard-types docs test quick coverage check observability-test security train backtest forecast schedule schedule-test load bench bench-tracing bench-library \
 	dashboard dashboard-test lighthouse build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
@@ -99,6 +99,9 @@ load: $(VENV)/dev.done models/artifacts/CURRENT ## Put load on the product: SCEN
 	@$(BIN)/python -m load.run $(or $(SCENARIO),ramp) $(if $(KEY),--key $(KEY)) \
 		$(if $(DURATION),--seconds $(DURATION)) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
 
+bench-tracing: $(VENV)/dev.done models/artifacts/CURRENT ## Measure what tracing costs our server (needs wrk); RECORD=1
+	@$(BIN)/python -m load.tracing $(if $(RECORD),--record)
+
 bench: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our server beside others over the same model (needs wrk); RECORD=1
 	@$(BIN)/python -m load.side_by_side $(if $(RECORD),--record)
 
@@ -155,7 +158,7 @@ lock: ## Resolve the locks anew (needs uv: pip install --no-deps --require-hashe
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra train -c requirements/dev.txt -o requirements/train.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra backtest -c requirements/dev.txt -o requirements/backtest.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra train --extra dask -c requirements/dev.txt -o requirements/dask.txt
-	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements/dev.txt -o requirements/serve.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra otlp -c requirements/dev.txt -o requirements/serve.txt
 	uv pip compile -q deploy/dagster/requirements.in --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 		$(if $(UPGRADE),--upgrade) -o deploy/dagster/requirements.txt
 	uv pip compile -q --universal --generate-hashes $(if $(UPGRADE),--upgrade) --group lock -o requirements/tools/uv.txt

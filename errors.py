@@ -148,14 +148,17 @@ class Problem(Exception):
         self.__traceback__ = self.__context__ = None
         return self
 
-    def document(self, *, instance: str, request_id: str | None = None) -> dict[str, Any]:
+    def document(
+        self, *, instance: str, request_id: str | None = None, trace_id: str | None = None
+    ) -> dict[str, Any]:
         """Return the problem as a JSON object; `error` repeats `detail` for old clients.
 
         Args:
             request_id: None for a problem inside the body of a successful response, which must
                 be equal for equal requests.
+            trace_id: None also where tracing is off.
         """
-        request_id_member = {} if request_id is None else {"request_id": request_id}
+        ids = {"request_id": request_id, "trace_id": trace_id}
         return {
             "type": self.code.anchor,
             "title": self.code.title,
@@ -164,7 +167,7 @@ class Problem(Exception):
             "instance": instance,
             "code": self.code.name,
             "error": self.detail,
-            **request_id_member,
+            **{name: value for name, value in ids.items() if value is not None},
             "errors": [error._asdict() for error in self.errors],
         }
 

@@ -22,6 +22,7 @@ from app.figures import show_release
 from app.memory import freeze_long_lived
 from app.protocol import Limits, use_http_protocol
 from app.startup import prepare_process
+from app.tracing import RunnerTracing
 from config.topics import Runners
 from errors import Code, Problem
 from models.serving.forecaster import Forecaster
@@ -49,6 +50,7 @@ _RUNNER: dict[str, Any] = {
     "runner_connection": {"max_requests": 10**9, "max_age": 86_400.0},
     "traffic": {"timeout": 60},
     "logging": {"access": {"enabled": False}},
+    "tracing": {"excluded_urls": [".*"]},  # `RunnerTracing` opens the spans of runners
 }
 
 
@@ -84,6 +86,12 @@ class Reconciler:
         metrics.RECONCILIATION_CLIPPED.add_now(number=coherent.clipped)
         metrics.RECONCILIATION_RESIDUAL.set(engine.reconciliation.residual(coherent.values))
         return coherent.values
+
+
+# in processes of their own; in that of a worker they are called without HTTP
+_services: dict[str, Any] = {"onnx_runner": OnnxRunner, "reconciler": Reconciler}
+for _name, _service in _services.items():
+    _service.add_asgi_middleware(RunnerTracing, runner=_name)
 
 
 class RunnerDependency(bentoml.Dependency):

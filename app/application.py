@@ -31,8 +31,10 @@ from app.events.targets import targets_of
 from app.figures import FIGURES_SECONDS, FigureReporter
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
+from app.lifespan import ended_before
 from app.recording import PredictionRecorder
 from app.releases import ReleaseFollower, ReleaseRecorder
+from app.tracing import Telemetry
 from app.trial.trial import ReleaseTrial
 from app.vitals import MEMORY_SECONDS, WorkerVitals, observe_memory
 from app.vitals import SECONDS as VITALS_SECONDS
@@ -120,6 +122,7 @@ class Application:
         behind: ASGIApp,
         dashboard: Path = FOLDER,
     ) -> None:
+        self._telemetry = Telemetry("worker")
         self._watcher = watcher
         self._redis = _create_redis_client(settings)
         self._database = open_database(settings.database_url.get_secret_value())
@@ -228,8 +231,8 @@ class Application:
                 context_of(scope).match = self._router.match(scope)
             await self._app(scope, receive, send)
             return
-        async with self._run_background_tasks():
-            await self._behind(scope, receive, send)
+        async with ended_before(send) as hold, self._run_background_tasks():
+            await self._behind(scope, receive, hold)
 
     def _wrap_in_middleware(self, settings: Settings, app: ASGIApp) -> ASGIApp:
         """Return an application wrapped in the middleware, which is listed innermost first."""
@@ -302,6 +305,7 @@ class Application:
                 await self._redis.aclose()
         self._database.dispose()
         self._jobs.close()
+        await self._telemetry.stop()
 
 
 def _create_redis_client(settings: Settings) -> RedisClient | None:

@@ -16,6 +16,7 @@ from api.dashboard.build import FOLDER, is_built
 from app.bentoml_compat import supervisor
 from app.bentoml_compat.framework_logs import unify_framework_logs
 from app.identity import refuse_open_server
+from config.opentelemetry import OpenTelemetrySettings
 from config.settings import Settings, describe_faults, get_log_settings, get_settings
 from storage.artifacts import UnwritableError
 from telemetry.logs import configure_logging, refusals_logged
@@ -51,14 +52,16 @@ def _prepare_process(framework_logging: dict[str, Any]) -> Settings:
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     try:
         settings = get_settings()
+        telemetry = OpenTelemetrySettings()
     except ValidationError as wrong:  # one line that names the variable, as in the `mlrf` command
         raise SystemExit(f"mlrf: {describe_faults(wrong)}") from None
     configure_logging(settings.log_level, settings.log_format)
     unify_framework_logs(framework_logging)
     if supervisor.is_supervisor():  # only here: an error in a worker would not stop the supervisor
         refuse_open_server(settings)
-        if settings.missing_extra is not None:
-            raise SystemExit(f"mlrf: {settings.missing_extra}")
+        for missing in (settings.missing_extra, telemetry.missing_extra):
+            if missing is not None:
+                raise SystemExit(f"mlrf: {missing}")
         note_missing_dashboard(FOLDER)
         supervisor.install([RUNNER] if starts_runner(settings) else [])
     return settings

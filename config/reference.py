@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from config.environment import Environment
+from config.opentelemetry import OpenTelemetrySettings
 from config.paths import ROOT
 from config.secrets import FILE_SUFFIX
 from config.settings import SecretManager, Settings
@@ -108,6 +109,18 @@ here: `MLFLOW_DISABLE_TELEMETRY` (`true`), `MLFLOW_HTTP_REQUEST_MAX_RETRIES` (3)
 
 """
 
+_OPENTELEMETRY = """\
+
+## OpenTelemetry
+
+Nothing is exported unless an endpoint or an exporter is named \
+([how to trace](../how-to/trace.md)). The SDK of OpenTelemetry reads the other variables of \
+[its standard](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/) \
+by itself: `OTEL_EXPORTER_OTLP_HEADERS`, which may hold a secret, certificates, compression, \
+time-outs, `OTEL_RESOURCE_ATTRIBUTES`, sizes of batches. None of them can be in a file.
+
+"""
+
 _TIERS = """\
 
 ## Tiers
@@ -131,8 +144,9 @@ def document(settings: type[Settings] = Settings) -> str:
     """Return the page as Markdown."""
     own, manager = _table_lines(settings), _table_lines(SecretManager)
     tracking = _table_lines(TrackingSettings)
-    parts = [_INTRODUCTION, *own, _SECRETS, *manager, _TRACKING, *tracking, _TIERS, *_tier_rows()]
-    return "".join(parts)
+    telemetry = _table_lines(OpenTelemetrySettings)
+    parts = [_INTRODUCTION, *own, _SECRETS, *manager, _TRACKING, *tracking]
+    return "".join([*parts, _OPENTELEMETRY, *telemetry, _TIERS, *_tier_rows()])
 
 
 def complete_environment(text: str, settings: type[Settings] = Settings) -> str:

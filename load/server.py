@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from config.opentelemetry import OpenTelemetrySettings
 from config.paths import ROOT
 from config.settings import SecretManager, Settings
 
@@ -125,7 +126,8 @@ def free_port() -> int:
 
 def _variables() -> list[str]:
     """Return the names of all environment variables that the settings are read from."""
-    names = [name.upper() for name in (*Settings.model_fields, *SecretManager.model_fields)]
+    classes = (Settings, SecretManager, OpenTelemetrySettings)
+    names = [name.upper() for cls in classes for name in cls.model_fields]
     files = [f"{name}_FILE" for name in (*Settings.secrets(), *SecretManager.secrets())]
     return [*names, *files]
 

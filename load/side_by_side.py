@@ -118,8 +118,7 @@ def measure(artifacts: Path, rounds: int, seconds: int, workers: int, only: str)
         NotReadyError: a server does not start.
         ToolMissingError: wrk is not installed.
     """
-    if shutil.which("wrk") is None:
-        raise ToolMissingError("wrk is not installed; `apt-get install wrk` brings it.")
+    require_wrk()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlrf-bench-")))
         ours = stack.enter_context(serving(artifacts, workers=workers))
@@ -129,19 +128,29 @@ def measure(artifacts: Path, rounds: int, seconds: int, workers: int, only: str)
             name: stack.enter_context(_start_rival(folder, name, command, model))
             for name, command in _rival_commands(workers).items()
         }
-        every = [*_our_contenders(ours), *_rival_contenders(rivals, _rows(ours.store))]
+        every = [*our_contenders(ours), *_rival_contenders(rivals, _rows(ours.store))]
         contenders = [contender for contender in every if only in contender.name]
         results: dict[str, list[WrkResult]] = {contender.name: [] for contender in contenders}
         for contender in contenders:
-            _check_contender(contender)
-            _run_wrk(contender, folder, 1)  # fills the cache, so that "cached" measures hits
+            check_contender(contender)
+            run_wrk(contender, folder, 1)  # fills the cache, so that "cached" measures hits
         turns = list(product(range(rounds), contenders))
         for _, contender in track(turns, "Measuring", console=err):
-            results[contender.name].append(_run_wrk(contender, folder, seconds))
+            results[contender.name].append(run_wrk(contender, folder, seconds))
         return [_table(work, contenders, results) for work in (ONE, MANY)]
 
 
-def _our_contenders(server: Product) -> Iterator[Contender]:
+def require_wrk() -> None:
+    """Refuse to begin without wrk.
+
+    Raises:
+        ToolMissingError: it is not installed.
+    """
+    if shutil.which("wrk") is None:
+        raise ToolMissingError("wrk is not installed; `apt-get install wrk` brings it.")
+
+
+def our_contenders(server: Product) -> Iterator[Contender]:
     """Yield every compared request to our server, as a client would send it."""
     engine = load_engine(server.store, server.store.current())
     bottoms = engine.snapshot.hierarchy.bottoms
@@ -259,7 +268,7 @@ def _wait_for_rival(name: str, url: str, log: Path) -> None:
     raise NotReadyError(f"{name} did not answer within {_START_SECONDS:.0f} s:\n{tail}")
 
 
-def _check_contender(contender: Contender) -> None:
+def check_contender(contender: Contender) -> None:
     """Send the first request of a contender.
 
     Raises:
@@ -277,7 +286,7 @@ def _check_contender(contender: Contender) -> None:
         raise NotReadyError(f"{contender.name}: {response.status_code} {response.text[:500]}")
 
 
-def _run_wrk(contender: Contender, folder: Path, seconds: int) -> WrkResult:
+def run_wrk(contender: Contender, folder: Path, seconds: int) -> WrkResult:
     """Measure a contender with wrk for so many seconds."""
     bodies = folder / "bodies"
     bodies.write_bytes(b"\n".join(contender.bodies))

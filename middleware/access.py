@@ -1,4 +1,4 @@
-"""One log line and one set of metrics for each request, refused ones included.
+"""One log line, one set of metrics and one span for each request, refused ones included.
 
 The line has the caller, the route and the outcome. It never holds input: no query string (keys
 are put there by mistake), no header, no body; a key in the path is cut to its public id.
@@ -16,8 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from middleware.context import context_of
 from middleware.policy import Policy
 from middleware.routing import policy_of
+from middleware.tracing import describe_request, open_span
 from storage.keys import mask_keys
-from telemetry import metrics
+from telemetry import metrics, request_duration, spans
 from telemetry.request_log import request_log
 
 CLIENT_GONE = 499
@@ -40,17 +41,22 @@ class AccessMiddleware:
             return
         response = _ObservedResponse(scope, receive, send)
         metrics.count_request_start()
-        try:
-            await self.app(scope, response.receive, response.send)
-        finally:
-            self._record_request(scope, response)
+        with open_span(scope):
+            try:
+                await self.app(scope, response.receive, response.send)
+            finally:
+                self._record_request(scope, response)
 
     def _record_request(self, scope: Scope, response: _ObservedResponse) -> None:
         policy = policy_of(scope)
         route = policy.route
         seconds = perf_counter() - response.began
         status = response.status
-        metrics.count_request_end(route, metrics.method_label(scope["method"]), status, seconds)
+        method = metrics.method_label(scope["method"])
+        metrics.count_request_end(route, method, status, seconds)
+        request_duration.observe(seconds, method, route, status, scope.get("scheme", "http"))
+        if spans.is_on():
+            describe_request(scope, route, status, response.cache)
         level = _choose_level(policy, response)
         if level >= request_log.level:
             request_log.add(level, _log_fields(scope, response, route, seconds))
@@ -78,6 +84,8 @@ def _log_fields(
         "duration_ms": round(seconds * 1000, 2),
         "bytes": 0 if scope["method"] == "HEAD" else response.bytes,
     }
+    if spans.is_on():
+        fields.update(spans.log_fields())
     if not response.complete:
         fields["complete"] = False
     if context.caller is not None:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from errors import Code, Problem, code_of_status
 from middleware.context import context_of
 from storage.keys import mask_keys
-from telemetry import metrics
+from telemetry import metrics, spans
 
 MEDIA_TYPE = "application/problem+json"
 _PATH_CHARACTERS = 1024
@@ -95,6 +95,7 @@ class _Responder:
         document = problem.document(
             instance=self._scope["path"][:_PATH_CHARACTERS],
             request_id=context_of(self._scope).request_id,
+            trace_id=None if (ids := spans.current().ids) is None else ids.trace,
         )
         if status is not None and status != 422:  # frameworks send 422 where this API sends 400
             document["status"] = status

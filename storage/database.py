@@ -9,7 +9,7 @@ import errno
 import hashlib
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -98,7 +98,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
     Raises:
         StorageError: the database fails.
     """
-    with timed(Stage.STORAGE), translating_errors(engine), engine.connect() as connection:
+    with _timed(engine, "read"), translating_errors(engine), engine.connect() as connection:
         yield connection
 
 
@@ -112,12 +112,17 @@ def writing(engine: Engine) -> Iterator[Connection]:
     # SQLite cannot upgrade a read transaction after another connection has written
     immediate = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
     try:
-        with timed(Stage.STORAGE), translating_errors(engine), immediate.begin() as connection:
+        with _timed(engine, "write"), translating_errors(engine), immediate.begin() as connection:
             yield connection
     except StorageFullError:
         _full.add(engine)
         raise
     _full.discard(engine)
+
+
+def _timed(engine: Engine, transaction: str) -> AbstractContextManager[None]:
+    attributes = {"db.system.name": engine.dialect.name, "mlrf.transaction": transaction}
+    return timed(Stage.STORAGE, attributes)
 
 
 def is_full(engine: Engine) -> bool:

@@ -1,4 +1,4 @@
-"""Structured logs on standard error, with the id of their request.
+"""Structured logs on standard error, with the ids of their request.
 
 One JSON object a line; on a terminal, text for a person.
 """
@@ -16,6 +16,7 @@ from types import TracebackType
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from telemetry import spans
 from telemetry.console_lines import render_for_console
 from telemetry.json_lines import serialize_event
 from telemetry.request_log import request_log
@@ -31,8 +32,13 @@ def _add_request_id(logger: WrappedLogger, method: str, event: EventDict) -> Eve
     return event
 
 
+def _add_trace_ids(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    return {**spans.log_fields(), **event} if spans.is_on() else event
+
+
 _SHARED: tuple[Processor, ...] = (
     _add_request_id,
+    _add_trace_ids,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

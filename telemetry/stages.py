@@ -1,13 +1,14 @@
-"""Stages of an answer, whose times are measured where they run."""
+"""Stages of an answer, whose times are measured where they run: as a metric, and as spans."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from time import perf_counter
+from types import TracebackType
 
 from telemetry.metrics import STAGE_SECONDS
+from telemetry.spans import Attributes, Span, child
 
 
 class Stage(StrEnum):
@@ -30,11 +31,36 @@ class Stage(StrEnum):
     REDIS = "redis"
 
 
-@contextmanager
-def timed(stage: Stage) -> Iterator[None]:
-    """Measure a stage, in any thread; one that fails is measured too."""
-    began = perf_counter()
-    try:
-        yield
-    finally:
-        STAGE_SECONDS.observe(perf_counter() - began, stage)
+_OUTBOUND = frozenset({Stage.STORAGE, Stage.REDIS})
+
+
+class _TimedStage:
+    """The time of a stage, and its span where tracing is on."""
+
+    __slots__ = ("_began", "_span", "_stage")
+
+    def __init__(self, stage: Stage, span: Span) -> None:
+        self._stage = stage
+        self._span = span
+
+    def __enter__(self) -> None:
+        self._span.__enter__()
+        self._began = perf_counter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        STAGE_SECONDS.observe(perf_counter() - self._began, self._stage)
+        self._span.__exit__(kind, error, trace)
+
+
+def timed(stage: Stage, attributes: Attributes | None = None) -> AbstractContextManager[None]:
+    """Measure a stage, in any thread; one that fails is measured too.
+
+    Args:
+        attributes: of its span.
+    """
+    return _TimedStage(stage, child(stage, attributes, outbound=stage in _OUTBOUND))

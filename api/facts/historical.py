@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.forecasts.day_table import DATE, NODE, UNITS, key_columns, key_of_node, keys_of_levels
-from api.forecasts.nodes import node_row
+from api.forecasts.nodes import requested_row
 from api.http.operation import operation
 from api.http.representation import encode_table, preferred_form, respond
 from api.http.responses import body_of, reference
@@ -40,7 +40,7 @@ async def historical(
     A table has the first day of the next page in the header `X-Next`, if there is one.
     """
     engine = forecaster.release.engine
-    row = node_row(engine.snapshot, payload)
+    row = requested_row(engine.snapshot, payload)
     answer = _answer_of(engine.snapshot, row, payload)
     form = preferred_form(request, engine)
     if form.media_type == JSON:

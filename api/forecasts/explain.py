@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.forecasts.days import COMPUTED, forecast
-from api.forecasts.nodes import node_row
+from api.forecasts.nodes import requested_row
 from api.forecasts.windows import ForecastWindow, reference_window, window_of
 from api.http.operation import Computation, operation
 from api.http.pricing import COMPARED_ROWS_OF_A_UNIT, EXPLANATION, cost_of_origin
@@ -63,7 +63,7 @@ async def explain(forecaster: Forecaster, payload: ExplainRequest) -> Computatio
     With `against`, also explain the difference from the forecast of another day or period.
     """
     snapshot = forecaster.release.engine.snapshot
-    row = node_row(snapshot, payload)
+    row = requested_row(snapshot, payload)
     window = window_of(snapshot, payload.date, payload.horizon or 1)
     reference = _reference_of(snapshot, window, payload)
     bottoms = len(bottoms_below(snapshot.hierarchy, row))

@@ -15,6 +15,7 @@ from errors import Code, FieldError, Problem
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM, TOTAL
+from telemetry import spans
 
 _STORE, _FAMILY = "store_nbr", "family"
 """Columns that requests of the replaced system's clients name series by."""
@@ -56,6 +57,17 @@ def node_row(snapshot: Snapshot, request: NamesNode) -> int:
     if request.series is not None:
         return row_of_values(snapshot, request.series)
     return _row_of_store(snapshot, request.store_nbr, request.family)
+
+
+def requested_row(snapshot: Snapshot, request: NamesNode) -> int:
+    """Return the row of the node that a whole request is about, and put its level in the trace.
+
+    Raises:
+        Problem: see `node_row`.
+    """
+    row = node_row(snapshot, request)
+    spans.request_span().set({"mlrf.level": snapshot.hierarchy.nodes[row].level})
+    return row
 
 
 def row_of_id(hierarchy: Hierarchy, node: str, pointer: str = "/node") -> int:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from api.forecasts.day_table import DayTable, keys_of_levels
 from api.forecasts.days import COMPUTED, Prediction, day_forecasts_of, forecast, forecast_base
-from api.forecasts.nodes import RequestedNode, bottom_row, node_row, row_of_values
+from api.forecasts.nodes import RequestedNode, bottom_row, requested_row, row_of_values
 from api.forecasts.periods import period_forecasts_of
 from api.forecasts.rows import Row, fill_row, whole_row
 from api.forecasts.uncertainty import uncertainty_of
@@ -62,7 +62,7 @@ async def forecast_node(
 ) -> Computation[ForecastAnswer]:
     """Forecast a node of any level, day by day, with intervals and quantiles."""
     snapshot = forecaster.release.engine.snapshot
-    row = node_row(snapshot, payload)
+    row = requested_row(snapshot, payload)
     window = window_of(snapshot, payload.date, payload.horizon)
 
     requested = [RequestedNode(payload, row)]

@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from api.forecasts.changes import Changes, ancestors_of
 from api.forecasts.days import COMPUTED, translate_runner_errors
-from api.forecasts.nodes import node_row
+from api.forecasts.nodes import requested_row
 from api.forecasts.ways import Way, way_through
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.operation import Computation, operation
@@ -37,7 +37,7 @@ from storage.keys import Scope
 async def whatif(forecaster: Forecaster, payload: WhatifRequest) -> Computation[WhatifAnswer]:
     """Compare a node's forecast with a scenario in which covariates are overridden."""
     snapshot = forecaster.release.engine.snapshot
-    row = node_row(snapshot, payload)
+    row = requested_row(snapshot, payload)
     way = way_through(snapshot.hierarchy, snapshot.hierarchy.nodes[row].level, payload.by)
     window = window_of(snapshot, payload.date, payload.horizon)
     series = len(bottoms_below(snapshot.hierarchy, row))

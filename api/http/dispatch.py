@@ -23,6 +23,7 @@ from middleware.context import context_of
 from middleware.deadline import SECONDS, DeadlineMiddleware
 from models.serving.forecaster import Forecaster
 from storage.cache.answers import Outcome
+from telemetry import spans
 
 Providers = Mapping[type, Callable[[Scope], object]]
 """Functions that return a part of the service for a request, by its type; they may raise a
@@ -187,6 +188,7 @@ class _CachedEndpoint(_Endpoint):
         request = Request(scope, receive, send)
         parts = self._look_up_parts(scope)
         release = parts[self._forecaster].release
+        spans.request_span().set({"mlrf.model_version": release.version})
         form = preferred_form(request, release.engine) if self._operation.tables else ONLY_JSON
         cacheable = await self._cache.cacheable_request(
             release.version, self._operation.path, request, form
@@ -233,6 +235,8 @@ class _CachedEndpoint(_Endpoint):
         """Return the response, and whether it was computed from inputs of the request's own."""
         version = parts[self._forecaster].release.version
         (model,) = payload.values()
+        if (days := getattr(model, "horizon", None)) is not None:
+            spans.request_span().set({"mlrf.horizon": days})
         if self._planning is not None and getattr(model, "adjusted", False):
             # Its answer also depends on the overrides, which are read for each request. So it is
             # not looked up by its bytes, and its key names the overrides.

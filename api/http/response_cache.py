@@ -25,9 +25,10 @@ from api.http.representation import RawResponse, Representation, encode_table
 from api.http.responses import REVALIDATE, Raw, body_of, etag_matches, etag_of
 from middleware.headers import JSON
 from middleware.routing import policy_of
-from storage.cache.answers import AnswerCache, Outcome
+from storage.cache.answers import AnswerCache, CacheTier, Outcome
 from storage.cache.bounded import ByteBoundedCache
 from storage.cache.keys import CacheKey, key_of
+from telemetry import spans
 from telemetry.metrics import COMPUTATION_SECONDS
 
 CACHED_REQUESTS_BYTES = 16 * 2**20
@@ -43,6 +44,10 @@ LARGE = 8_192
 ENCODED_BYTES = 16 * 2**20
 """Of compressed bodies in the cache."""
 
+CACHE, COMPUTATION = "cache", "computation"
+"""Names of spans. A computation is within the lookup that did not find its answer."""
+
+_IN_MEMORY = {"mlrf.cache.tier": CacheTier.MEMORY.value}
 _ENTRY_BYTES = 250  # of an entry's two tuples and its number, without their texts
 _GZIP_LEVEL = 6
 
@@ -118,6 +123,8 @@ class ResponseCache:
         cached = None if known is None else self._answers.get_local(known.key)
         if known is None or cached is None:
             return None
+        # no span of its own: it took some microseconds, and the request's span says the same
+        spans.request_span().set(_IN_MEMORY)
         await charge(request, known.extra)
         return await self._respond(request, known, cached, Outcome.HIT)
 
@@ -148,13 +155,16 @@ class ResponseCache:
         async def body() -> bytes:
             began = perf_counter()
             try:
-                return await _compute_body(computation, form)
+                with spans.child(COMPUTATION):
+                    return await _compute_body(computation, form)
             finally:
                 endpoint = policy_of(request.scope).route
                 COMPUTATION_SECONDS.observe(perf_counter() - began, endpoint)
 
         bypass = "no-cache" in request.headers.get("cache-control", "")
-        cached = await self._answers.get(key, body, shared=computation.shared, bypass=bypass)
+        with spans.child(CACHE) as span:
+            cached = await self._answers.get(key, body, shared=computation.shared, bypass=bypass)
+            span.set({"mlrf.cache": cached.outcome, "mlrf.cache.tier": cached.tier})
         tag = etag_of(cached.body) if with_etag else None
         known = CachedRequest(key, computation.cost, tag, form)
         if cacheable is not None:

@@ -70,3 +70,5 @@ class ProblemAnswer(ProblemPart):
 
     request_id: str
     """As in the header X-Request-ID, and in the log."""
+    trace_id: str | None = None
+    """As in the log; present where the server traces requests."""

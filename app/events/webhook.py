@@ -18,6 +18,7 @@ from app.events.target import DEADLINE_SECONDS, Failed, Gone, Outcome, Sent
 from config.version import __version__
 from storage.key_store import utc_now
 from storage.letters import Event
+from telemetry import spans
 
 _GONE = 410
 
@@ -62,6 +63,13 @@ class Webhook:
             "content-type": f"{MEDIA_TYPE}; charset=utf-8",
             **sign(event.id, int(now.timestamp()), body, self._secrets),
         }
+        with spans.outbound("send event", {"mlrf.event": event.kind}) as span:
+            outcome = await self._post(body, {**headers, **spans.outbound_headers()}, now)
+            if not isinstance(outcome, Sent):
+                span.fail(type(outcome).__name__)
+            return outcome
+
+    async def _post(self, body: bytes, headers: dict[str, str], now: datetime) -> Outcome:
         try:
             with anyio.fail_after(self._deadline):
                 if self._client is None:  # reads the certificates: too long for the event loop

@@ -98,7 +98,7 @@ class Forecaster:
         engine = self.release.engine
 
         def prepare() -> tuple[PastState, NDArray[np.float32]]:
-            with timed(Stage.FEATURES):
+            with timed(Stage.FEATURES, {"mlrf.horizon": len(horizons)}):
                 state = engine.state(origin)
                 return state, engine.rows(state, engine.covariates(origin), horizons)
 
@@ -174,7 +174,7 @@ class Forecaster:
         engine = self.release.engine
 
         def prepare() -> tuple[ScenarioRows, NDArray[np.bool_], NDArray[np.float32]]:
-            with timed(Stage.FEATURES):
+            with timed(Stage.FEATURES, {"mlrf.horizon": len(horizons)}):
                 rows = scenario_rows(engine, origin, horizons, node, adjustments)
                 missing = self._find_missing_days(origin, rows.days)
                 if not missing.any():
@@ -240,11 +240,11 @@ class Forecaster:
 
     async def _infer(self, origin: int, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         INFERENCE_ROWS.observe(len(rows))
-        with _wrap_runner_errors(origin), timed(Stage.INFERENCE):
+        with _wrap_runner_errors(origin), timed(Stage.INFERENCE, {"mlrf.rows": len(rows)}):
             return await self.onnx.infer(*self._names, rows)
 
     async def _reconcile(self, origin: int, base: NDArray[np.float64]) -> NDArray[np.float64]:
-        with _wrap_runner_errors(origin), timed(Stage.RECONCILIATION):
+        with _wrap_runner_errors(origin), timed(Stage.RECONCILIATION, {"mlrf.nodes": len(base)}):
             return await self.reconciler.reconcile(*self._names, base)
 
     @property

@@ -13,6 +13,8 @@ from cachetools import TTLCache
 from storage.cache.keys import CacheKey
 from storage.cache.shared import SharedAnswers
 from storage.redis.client import RedisClient
+from telemetry import spans
+from telemetry.spans import NO_SPAN, Span
 
 LARGEST_PART = 8
 """A body larger than 1/LARGEST_PART of the memory tier is not stored there."""
@@ -77,10 +79,15 @@ class _Memory(TTLCache[CacheKey, bytes]):
 
 @dataclass(eq=False)
 class _Flight:
-    """A running computation, and the number of requests that wait for it."""
+    """A running computation, and the number of requests that wait for it.
+
+    Attributes:
+        span: that it runs in, of the request that began it.
+    """
 
     task: asyncio.Task[Cached] = field(init=False)
     waiting: int = 0
+    span: Span = NO_SPAN
 
 
 class AnswerCache:
@@ -155,6 +162,7 @@ class AnswerCache:
         elif (body := self._memory.get(key)) is not None:
             cached = Cached(body, Outcome.HIT, CacheTier.MEMORY)
         elif (flight := self._flights.get(key)) is not None:
+            spans.current().link(flight.span)
             cached = Cached(
                 (await self._join_flight(key, flight)).body, Outcome.HIT, CacheTier.JOINED
             )
@@ -180,7 +188,7 @@ class AnswerCache:
         self._memory.clear()
 
     def _start_flight(self, key: CacheKey, compute: Compute, shared: bool) -> _Flight:
-        flight = self._flights[key] = _Flight()
+        flight = self._flights[key] = _Flight(span=spans.current())
         flight.task = asyncio.create_task(self._find_or_compute(key, compute, shared))
         flight.task.add_done_callback(lambda task: self._end_flight(key, flight))
         return flight

@@ -56,6 +56,8 @@ _STATE_OF_SERVER = re.compile(r"(?:^|\(')(?:MISCONF|NOREPLICAS|BUSY) ")
 """Prefixes of errors about the server, not the command, for which redis-py has no class. In a
 pipeline redis-py puts text of its own before them."""
 
+_ATTRIBUTES = {"db.system.name": "redis"}
+
 _log = structlog.get_logger(__name__)
 
 
@@ -185,7 +187,7 @@ class RedisClient:
 
     async def _run_operation(self, client: Redis, operation: Operation[T], probing: bool) -> T:
         try:
-            with timed(Stage.REDIS):
+            with timed(Stage.REDIS, _ATTRIBUTES):
                 async with stall_tolerant_timeout(self._timeout):
                     if probing:  # connections from before the outage may be dead
                         await client.connection_pool.disconnect(inuse_connections=False)

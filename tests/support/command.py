@@ -14,6 +14,7 @@ import pytest
 import structlog
 
 from cli import main as command
+from config.opentelemetry import OpenTelemetrySettings
 from config.paths import ROOT
 from config.settings import Settings, get_settings
 from config.topics import TrackingSettings
@@ -70,8 +71,9 @@ def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: object) -> None:
     """Replace all settings of the environment by some variables."""
-    for name in (*Settings.model_fields, *TrackingSettings.model_fields):
-        monkeypatch.delenv(name.upper(), raising=False)
+    for cls in (Settings, TrackingSettings, OpenTelemetrySettings):
+        for name in cls.model_fields:
+            monkeypatch.delenv(name.upper(), raising=False)
     for name, value in {"COLUMNS": 200, **variables}.items():
         monkeypatch.setenv(name, str(value))
     get_settings.cache_clear()

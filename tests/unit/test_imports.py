@@ -213,8 +213,13 @@ def test_the_service_reaches_no_import_of_training() -> None:
 
 @pytest.mark.slow
 def test_a_serving_process_loads_no_training_library(tmp_path: Path) -> None:
-    """LightGBM is loaded by the first explanation only, Polars by the first Parquet or Arrow."""
-    script = "import json, sys, service; print(json.dumps(sorted(sys.modules)))"
+    """LightGBM is loaded by the first explanation only, Polars by the first Parquet or Arrow.
+
+    The SDK of OpenTelemetry is loaded by BentoML, our spans and exporters only where they are on.
+    """
+    script = (
+        "import json, sys, service; service.MLRF.to_asgi(); print(json.dumps(sorted(sys.modules)))"
+    )
     environment = {**os.environ, "ARTIFACTS_DIR": str(tmp_path), "BENTOML_HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -228,8 +233,10 @@ def test_a_serving_process_loads_no_training_library(tmp_path: Path) -> None:
     modules = json.loads(done.stdout.splitlines()[-1])
     loaded = {package_of(name) for name in modules}
     assert "scipy.stats" not in modules, "it takes 35 MB of each worker"
+    assert not [name for name in modules if name.startswith("opentelemetry.exporter")]
+    assert {"telemetry.spans"} == {*modules} & {"telemetry.spans", "telemetry.tracing"}
     assert {"service", "api", "models", "features", "onnxruntime"} <= loaded
-    assert loaded & (TRAINING_ONLY | {"cli", "dbos", "lightgbm", "hvac", "boto3"}) == set()
+    assert loaded & (TRAINING_ONLY | {"cli", "dbos", "lightgbm", "hvac", "boto3", "grpc"}) == set()
 
 
 # --- the environment --------------------------------------------------------------------------

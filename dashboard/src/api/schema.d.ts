@@ -3445,6 +3445,8 @@ export interface components {
             errors: components["schemas"]["Fault"][];
             /** @description As in the header X-Request-ID, and in the log. */
             request_id: string;
+            /** @description As in the log; present where the server traces requests. */
+            trace_id?: string;
         };
         /**
          * ProblemPart

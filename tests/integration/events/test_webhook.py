@@ -18,6 +18,7 @@ from config.values import webhook_keys
 from storage.letters import Event
 from tests.integration.events.conftest import START, event_of
 from tests.support.receiver import SECRET, Receiver, Reply, running_receiver
+from tests.support.recording import recording
 
 OTHER = "whsec_" + "C" * 40
 
@@ -57,6 +58,19 @@ def test_a_receiver_gets_a_cloud_event_that_it_can_verify(receiver: Receiver) ->
         "datacontenttype": "application/json",
         "data": {"é": [1]},
     }
+
+
+def test_the_trace_of_an_attempt_is_passed_on_and_has_no_address(receiver: Receiver) -> None:
+    with recording() as ended:
+        send(receiver.url, event_of("a1b2"))
+        send("http://127.0.0.1:1/hunter2", event_of("a1b2"))
+    sent, failed = ended
+    (delivery,) = receiver.deliveries
+    trace, span = f"{sent.context.trace_id:032x}", f"{sent.context.span_id:016x}"
+    assert delivery.headers["traceparent"].split("-")[1:3] == [trace, span]
+    assert sent.attributes == {"mlrf.event": "mlrf.release.activated"}
+    assert (failed.attributes or {})["error.type"] == "Failed"
+    assert "hunter2" not in failed.to_json()
 
 
 def test_while_a_secret_is_changed_a_receiver_may_know_either(receiver: Receiver) -> None:

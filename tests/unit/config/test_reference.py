@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
+from config.opentelemetry import OpenTelemetrySettings
 from config.reference import DOCUMENT, ENVIRONMENTS, complete_environment, document, variables
 from config.settings import SecretManager, Settings
 from config.topics import TrackingSettings
 
-CLASSES = (Settings, SecretManager, TrackingSettings)
+CLASSES = (Settings, SecretManager, TrackingSettings, OpenTelemetrySettings)
 PAGE = DOCUMENT.read_text(encoding="utf-8")
 
 

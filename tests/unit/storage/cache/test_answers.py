@@ -8,7 +8,9 @@ import pytest
 
 from storage.cache.answers import AnswerCache, Cached, CacheTier, Outcome, Uncacheable
 from storage.cache.keys import CacheKey, key_of
+from telemetry import spans
 from tests.support.clock import Clock
+from tests.support.recording import recording
 
 KEY = key_of("bundle.snapshot", "whatif", b"{}")
 
@@ -63,6 +65,31 @@ def test_the_second_of_two_equal_requests_is_a_cache_hit(shared: bool) -> None:
 
     asyncio.run(run())
     assert seen == [(CacheTier.NONE, Outcome.MISS), (CacheTier.MEMORY, Outcome.HIT)]
+
+
+def test_a_request_that_joins_a_computation_is_linked_to_the_span_that_it_runs_in() -> None:
+    async def run() -> None:
+        cache, compute = AnswerCache(), Computation(waits=True)
+
+        async def ask(name: str) -> None:
+            with spans.open_request(name, (), {}), spans.child(f"cache of {name}"):
+                await cache.get(KEY, compute_in_span, shared=False)
+
+        async def compute_in_span() -> bytes | Uncacheable:
+            with spans.child("computation"):
+                return await compute()
+
+        calls = [asyncio.create_task(ask(name)) for name in ("first", "second")]
+        await turns()
+        compute.gate.set()
+        await asyncio.gather(*calls)
+
+    with recording() as ended:
+        asyncio.run(run())
+    first, second = ended.by_name("cache of first"), ended.by_name("cache of second")
+    assert ended.by_name("computation").parent == first.context
+    assert [link.context for link in second.links] == [first.context]
+    assert not first.links
 
 
 def test_requests_with_other_keys_are_computed() -> None:
