@@ -430,7 +430,9 @@ def test_a_wrong_variable_stops_the_start_with_its_name(
 ) -> None:
     server = serve(trained, **{name: value})
     assert server.process.wait(60) != 0
-    assert f"mlrf: {name}: " in server.log.read_text(encoding="utf-8")
+    (line,) = lines_of(server.log)
+    assert line["event"] == "start_refused"
+    assert line["reason"].startswith(f"{name}: ")
 
 
 def test_a_server_without_any_of_it_answers_as_before(

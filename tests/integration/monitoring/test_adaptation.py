@@ -16,7 +16,8 @@ from sqlalchemy import Engine
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.data.specification import BOTTOM
-from lifecycle.jobs import build_lock, jobs_folder, now
+from lifecycle.job_queue import JobQueue
+from lifecycle.jobs import JobKind, State, build_lock, jobs_folder, now
 from lifecycle.monitoring import adaptation
 from lifecycle.monitoring.scoring import score
 from lifecycle.monitoring.vintage_list import FILE, list_vintages
@@ -33,10 +34,9 @@ from storage.database import reading, writing
 from storage.performance import Performance, read_performance, replace_day
 from storage.tables import PERFORMANCE_SUMS
 from tests.integration.monitoring.conftest import NEWER_DAYS
-from tests.support.jobs import JOB_SECONDS, running_runner
+from tests.support.jobs import Desk, running_runner
 from tests.support.releases import add_other_bundle
 from tests.support.tables import add_days
-from tests.support.waiting import wait_until
 
 NARROW, WIDE = 40.0, 100.0
 """Values of 100 that were within."""
@@ -147,15 +147,16 @@ def newer(store: Store, demo_folder: Path, tmp_path: Path) -> Callable[[], Relea
 def test_a_runner_adapts_where_the_setting_says_so(
     store: Store, engine: Engine, url: str, tmp_path: Path
 ) -> None:
-    """By itself, in the process of a scoring; and it removes it when the setting is off again."""
+    """In the process of a scoring; and it removes it when the setting is off again."""
     add_history(store, engine)
+    desk = Desk(JobQueue(url), store)
     for setting, is_adapted in (("true", True), ("false", False)):
         data, log = tmp_path / "data", tmp_path / "runner.log"
         with running_runner(url, store, data, log, ADAPT_INTERVALS=setting):
-            wait_until(
-                lambda wanted=is_adapted: (store.current().adaptation is not None) == wanted,
-                seconds=JOB_SECONDS,
-            )
+            ended = desk.finish(desk.add(JobKind.SCORING, snapshot=store.current().snapshot))
+        assert ended.state is State.SUCCEEDED, ended.detail
+        assert (store.current().adaptation is not None) is is_adapted
+    desk.queue.close()
 
 
 def test_a_day_adapts_once(store: Store, engine: Engine, adapted: Release) -> None:
