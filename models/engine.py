@@ -205,6 +205,16 @@ class ForecastEngine:
 
     def methods(self, origin: int, nodes: NDArray[np.intp]) -> list[Method]:
         """Return the forecast methods of nodes (rows of the hierarchy) from an origin."""
+        if origin == self.snapshot.newest_origin:
+            return [self._newest_methods[row] for row in nodes.tolist()]
+        return self._compute_methods(origin, nodes)
+
+    @cached_property
+    def _newest_methods(self) -> list[Method]:
+        every = np.arange(len(self.snapshot.hierarchy))
+        return self._compute_methods(self.snapshot.newest_origin, every)
+
+    def _compute_methods(self, origin: int, nodes: NDArray[np.intp]) -> list[Method]:
         return methods_at(
             self.snapshot, origin, nodes, self.unseen_series[nodes], self.fallback_of_node[nodes]
         )

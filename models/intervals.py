@@ -273,7 +273,7 @@ class Intervals:
         values = np.zeros((len(shares), *mean.shape))
         if not len(shares):
             return values
-        root, spread = np.sqrt(mean), self._spread[np.ix_(nodes, horizons - 1)]
+        root, spread = np.sqrt(mean), self._spread[nodes[:, None], horizons - 1]
         levels = self._hierarchy.level_of[nodes]
         for code in np.unique(levels):
             of_level, table = levels == code, self._tables[code]

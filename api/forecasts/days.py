@@ -197,7 +197,7 @@ def sales_of(
     past = window.days[window.days < snapshot.n_days]
     sales = np.full((len(nodes), len(window.days)), np.nan)
     # The days of a window ascend, so those with known sales are its first.
-    sales[:, : len(past)] = snapshot.sales[np.ix_(nodes, past)]
+    sales[:, : len(past)] = snapshot.sales[nodes[:, None], past]
     return sales
 
 

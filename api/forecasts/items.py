@@ -185,7 +185,8 @@ async def compute_forecasts(
     computed: dict[int, OriginForecasts | Problem] = {}
     for origin, items in wanted.items():
         rows = np.unique([item.row for item in items])
-        horizons = np.unique(np.concatenate([item.window.horizons for item in items]))
+        windows = {id(item.window): item.window for item in items}.values()  # most have the same
+        horizons = np.unique(np.concatenate([window.horizons for window in windows]))
         try:
             prediction = await forecast(forecaster, ForecastWindow(origin, horizons), rows)
         except Problem as problem:

@@ -424,4 +424,13 @@ class Snapshot:
         return {date.fromordinal(first + number) for number in range(self.step.days)}
 
     def date_at(self, index: int) -> date:
+        if 0 <= index < len(self._dates):  # an answer has dozens of them
+            return self._dates[index]
+        return self._compute_date(index)
+
+    @cached_property
+    def _dates(self) -> list[date]:
+        return [self._compute_date(index) for index in range(self.n_days + self.horizon)]
+
+    def _compute_date(self, index: int) -> date:
         return date.fromordinal(self.facts.first_date.toordinal() + index * self.step.days)
