@@ -25,6 +25,7 @@ from models.bundle import Bundle
 from models.intervals import Intervals
 from models.methods import Method, methods_at
 from models.reconciliation import Coherent, Reconciliation
+from models.uncertainty import Uncertainty
 from models.volumes import volumes_of
 
 Progress = Callable[[int, int], None]
@@ -202,6 +203,31 @@ class ForecastEngine:
             parts.append(self.base(state, chunk, outputs))
             progress(start + len(chunk), len(horizons))
         return np.concatenate(parts, axis=1)
+
+    def evaluate(
+        self,
+        intervals: Intervals,
+        origin: int,
+        nodes: NDArray[np.intp],
+        mean: NDArray[np.float64],
+        horizons: NDArray[np.intp],
+        wanted: Uncertainty,
+    ) -> NDArray[np.float64]:
+        """Return bounds and quantiles of forecasts from an origin, shape (numbers, n, h).
+
+        Args:
+            intervals: those of the bundle, or adapted ones.
+            nodes, mean, horizons, wanted: as in `Intervals.evaluate`.
+        """
+        snapshot = self.snapshot
+        return intervals.evaluate(
+            nodes,
+            mean,
+            horizons,
+            wanted,
+            sold=snapshot.may_sell(origin)[nodes],
+            closed=snapshot.closed_nodes(nodes, origin, horizons),
+        )
 
     def methods(self, origin: int, nodes: NDArray[np.intp]) -> list[Method]:
         """Return the forecast methods of nodes (rows of the hierarchy) from an origin."""

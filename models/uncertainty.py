@@ -49,3 +49,7 @@ class Uncertainty:
     def pairs(self, values: Values) -> list[tuple[Values, Values]]:
         """Return the lower and upper bound of each interval out of the numbers."""
         return [(values[2 * at], values[2 * at + 1]) for at in range(len(self.nominals))]
+
+
+USUAL = Uncertainty((80, 95))
+"""The numbers of an answer whose request names none, which are stored beside the forecasts."""

@@ -221,14 +221,8 @@ def day_forecasts_of(
         wanted: the intervals and quantiles.
     """
     snapshot = forecaster.release.engine.snapshot
-    sold = snapshot.may_sell(window.origin)[nodes]
-    numbers = forecaster.release.intervals.evaluate(
-        nodes,
-        prediction.statistical,
-        window.horizons,
-        wanted,
-        sold=sold,
-        closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
+    numbers = forecaster.release.evaluate(
+        window.origin, nodes, prediction.statistical, window.horizons, wanted
     )
     means = [prediction.result, *([prediction.statistical] if prediction.adjusted else [])]
     return DayForecasts(

@@ -28,6 +28,7 @@ from features.data.step import Step
 from models.exceptions import DeviationKind
 from models.intervals import MAX_NOMINAL, MAX_PROBABILITY, MIN_NOMINAL, MIN_PROBABILITY
 from models.node_accuracy import Order
+from models.uncertainty import USUAL
 
 _EXACT_LIMIT = 2**53
 """Whole numbers are exact as floats below this; from here on two can be the same float."""
@@ -54,7 +55,7 @@ def horizons_of(specification: Specification) -> tuple[int, ...]:
 # aliases with a name of their own, under which the OpenAPI document describes them once
 Horizon = TypeAliasType("Horizon", Annotated[WholeNumber, Field(ge=1, le=Step.DAY.max_horizon)])
 Operation = TypeAliasType("Operation", Literal["set", "add", "multiply"])
-DEFAULT_INTERVALS = (80, 95)
+DEFAULT_INTERVALS = USUAL.nominals
 Nominal = Annotated[WholeNumber, Field(ge=MIN_NOMINAL, le=MAX_NOMINAL)]
 """Nominal coverage of an interval, in percent."""
 Intervals = Annotated[

@@ -30,13 +30,6 @@ def complete_forecast(
     bounds = {nominal: (np.full_like(mean, np.nan),) * 2 for nominal in NOMINALS}
     if engine.intervals is not None:  # else the model was made to be judged by its errors alone
         nodes, wanted = np.arange(len(hierarchy)), Uncertainty(NOMINALS)
-        values = engine.intervals.evaluate(
-            nodes,
-            mean,
-            horizons,
-            wanted,
-            sold=snapshot.may_sell(origin),
-            closed=snapshot.closed_nodes(nodes, origin, horizons),
-        )
+        values = engine.evaluate(engine.intervals, origin, nodes, mean, horizons, wanted)
         bounds = dict(zip(NOMINALS, wanted.pairs(values), strict=True))
     return Forecast(mean, np.where(np.isnan(base), sums, base), naive, bounds)

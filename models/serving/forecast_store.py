@@ -16,6 +16,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from models.engine import ForecastEngine, Progress
+from models.intervals import Intervals
+from models.uncertainty import USUAL
 from storage.artifacts import (
     Artifact,
     ArtifactError,
@@ -29,6 +31,7 @@ from storage.artifacts import (
 
 KIND = "forecasts"
 MEAN_FILE = "mean.npy"
+BOUNDS_FILE = "bounds.npy"
 BASE_FILE = "base.npy"
 """Forecasts before reconciliation, where it has moved them; what-ifs begin from them."""
 
@@ -41,12 +44,15 @@ class Forecasts:
         mean: units, shape (nodes, horizon), float64.
         base: the same before reconciliation, float32, NaN for upper nodes that are not modelled;
             None where it has moved none of the series, or where they are not stored.
+        bounds: numbers of `models.uncertainty.USUAL` by the intervals of the bundle, float64, shape
+            (nodes, horizon, numbers); None where they are not stored.
         clipped: bottom values that were negative before reconciliation set them to zero.
     """
 
     mean: NDArray[np.float64]
     clipped: int
     base: NDArray[np.float32] | None = None
+    bounds: NDArray[np.float64] | None = None
 
 
 def is_moved(engine: ForecastEngine, clipped: int) -> bool:
@@ -77,15 +83,19 @@ def load_or_make(
             coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
             return Forecasts(mean=coherent.values, clipped=coherent.clipped)
     artifact = verify(folder, kind=KIND)
-    expected = (len(engine.snapshot.hierarchy), engine.snapshot.horizon)
+    shape = (len(engine.snapshot.hierarchy), engine.snapshot.horizon)
+    stored = {entry.name for entry in folder.iterdir()}
     return Forecasts(
-        mean=_map_array(folder / MEAN_FILE, expected),
+        mean=_map_array(folder / MEAN_FILE, shape),
         clipped=int(artifact.facts["clipped"]),
-        base=_map_array(folder / BASE_FILE, expected) if (folder / BASE_FILE).is_file() else None,
+        base=_map_array(folder / BASE_FILE, shape) if BASE_FILE in stored else None,
+        bounds=_map_array(folder / BOUNDS_FILE, (*shape, len(USUAL.shares)))
+        if BOUNDS_FILE in stored
+        else None,
     )
 
 
-def _map_array(path: Path, expected: tuple[int, int]) -> NDArray[Any]:
+def _map_array(path: Path, expected: tuple[int, ...]) -> NDArray[Any]:
     """Map an array of a verified artifact.
 
     Raises:
@@ -95,6 +105,14 @@ def _map_array(path: Path, expected: tuple[int, int]) -> NDArray[Any]:
     if array.shape != expected:
         raise ArtifactError(path, f"has shape {array.shape} instead of {expected}")
     return array
+
+
+def _usual_bounds(
+    engine: ForecastEngine, intervals: Intervals, mean: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    origin, horizons = engine.snapshot.newest_origin, engine.all_horizons
+    numbers = engine.evaluate(intervals, origin, np.arange(len(mean)), mean, horizons, USUAL)
+    return np.ascontiguousarray(np.moveaxis(numbers, 0, 2))
 
 
 def find_forecasts(store: Store, release: Release) -> Path | None:
@@ -121,4 +139,6 @@ def _make_artifact(engine: ForecastEngine, store: Store, progress: Progress) -> 
         np.save(folder / MEAN_FILE, coherent.values)
         if is_moved(engine, coherent.clipped):
             np.save(folder / BASE_FILE, base.astype(np.float32))
+        if engine.intervals is not None:
+            np.save(folder / BOUNDS_FILE, _usual_bounds(engine, engine.intervals, coherent.values))
         return seal(folder, kind=KIND, label=engine.version, facts={"clipped": coherent.clipped})

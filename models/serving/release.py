@@ -7,7 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from threading import RLock
 
+import numpy as np
 from cachetools import LRUCache, cached
+from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
@@ -17,6 +19,7 @@ from models.engine import ForecastEngine, Progress
 from models.intervals import Intervals
 from models.serving.adaptation_store import load_adaptation
 from models.serving.forecast_store import Forecasts, load_or_make
+from models.uncertainty import USUAL, Uncertainty
 from storage.artifacts import ArtifactError, Release, Store
 
 
@@ -38,6 +41,26 @@ class LoadedRelease:
         """Version of the answers: that of the forecasts, and the digest of an adaptation."""
         version = self.engine.version
         return version if self.adaptation is None else f"{version}.{self.adaptation.digest}"
+
+    def evaluate(
+        self,
+        origin: int,
+        nodes: NDArray[np.intp],
+        mean: NDArray[np.float64],
+        horizons: NDArray[np.intp],
+        wanted: Uncertainty,
+    ) -> NDArray[np.float64]:
+        """Return bounds and quantiles of forecasts of this release, shape (numbers, n, h).
+
+        Args:
+            mean: what it forecasts from the origin, in units, shape (n, h).
+            nodes, horizons, wanted: as in `models.intervals.Intervals.evaluate`.
+        """
+        bounds = self.forecasts.bounds
+        newest = origin == self.engine.snapshot.newest_origin
+        if bounds is not None and newest and wanted == USUAL and self.adaptation is None:
+            return np.moveaxis(bounds[nodes[:, None], horizons - 1], 2, 0)
+        return self.engine.evaluate(self.intervals, origin, nodes, mean, horizons, wanted)
 
 
 _engines: LRUCache[tuple[Store, Release], ForecastEngine] = LRUCache(3)
