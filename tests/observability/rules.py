@@ -31,11 +31,6 @@ def rules() -> Iterator[dict[str, Any]]:
             yield from group["rules"]
 
 
-def alerts() -> dict[str, dict[str, Any]]:
-    """Return the alerts by name."""
-    return {rule["alert"]: rule for rule in rules() if "alert" in rule}
-
-
 @dataclass(frozen=True)
 class Case:
     """Series, and the firing alerts that they lead to.

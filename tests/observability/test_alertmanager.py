@@ -18,8 +18,8 @@ from tests.observability.processes import (
     running_alert_receiver,
     running_alertmanager,
 )
-from tests.observability.rules import alerts
 from tests.support.waiting import wait_until
+from tools.grafana.alerts import alerts
 
 SEVERITIES = {name: rule["labels"]["severity"] for name, rule in alerts().items()}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.observability.rules import Case, alerts, needs_promtool
+from tests.observability.rules import Case, needs_promtool
+from tools.grafana.alerts import alerts
 
 JOB = {"job": "mlrf"}
 A = {**JOB, "instance": "a"}

@@ -12,9 +12,10 @@ import pytest
 
 from tests.observability.conftest import Monitored
 from tests.observability.processes import needs_alertmanager, needs_exporter
-from tests.observability.rules import alerts, matched_selectors, needs_promtool
+from tests.observability.rules import matched_selectors, needs_promtool
 from tests.support.servers import running
 from tests.support.waiting import wait_until
+from tools.grafana.alerts import alerts
 from tools.grafana.dashboard import TARGET
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, needs_promtool, needs_alertmanager, needs_exporter]

@@ -15,11 +15,11 @@ from telemetry.instruments import DECLARED
 from tests.observability.rules import (
     PROMETHEUS,
     RULE_FILES,
-    alerts,
     needs_promtool,
     rules,
     selectors,
 )
+from tools.grafana.alerts import alerts
 from tools.grafana.queries import PLAIN
 
 EVERY_ALERT = pytest.mark.parametrize("alert", alerts().values(), ids=alerts())

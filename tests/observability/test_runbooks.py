@@ -16,7 +16,7 @@ from config.paths import ROOT
 from config.reference import variables
 from errors import Code
 from telemetry.instruments import DECLARED
-from tests.observability.rules import alerts
+from tools.grafana.alerts import alerts
 from tools.grafana.dashboard import ROWS
 
 FOLDER = ROOT / "docs" / "runbooks"
