@@ -7,17 +7,15 @@ database.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkstemp
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lifecycle.jobs import JobKind, State, jobs_folder, now
-from storage.artifacts import Store
+from storage.artifacts import Store, replace_file
 
 
 class NewestEnd(BaseModel):
@@ -44,14 +42,7 @@ def note_end(store: Store, end: NewestEnd) -> None:
     """
     folder = _folder_of(store)
     folder.mkdir(parents=True, exist_ok=True)
-    handle, written = mkstemp(dir=folder, prefix=".")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(end.model_dump_json())
-        Path(written).replace(folder / f"{end.kind}-{end.outcome}.json")
-    except OSError:
-        Path(written).unlink(missing_ok=True)
-        raise
+    replace_file(folder / f"{end.kind}-{end.outcome}.json", end.model_dump_json().encode())
 
 
 @contextmanager

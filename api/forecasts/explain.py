@@ -118,17 +118,14 @@ async def _compute_explanation(
         coherent = (await forecast(forecaster, ForecastWindow(window.origin, days))).statistical
 
         def compute() -> _Result:
-            with timed(Stage.EXPLANATION):
-                return explain_in_place()
-
-        def explain_in_place() -> _Result:
             place = engine, window.origin, row, window.horizons
-            if reference is None:
-                return _Result(explain_node(*place, coherent), None)
-            of_days = coherent[:, np.searchsorted(days, window.horizons)]
-            of_reference = coherent[:, np.searchsorted(days, reference.horizons)]
-            difference = explain_difference(*place, reference.horizons, of_days, of_reference)
-            return _Result(explain_node(*place, of_days), difference)
+            with timed(Stage.EXPLANATION):
+                if reference is None:
+                    return _Result(explain_node(*place, coherent), None)
+                of_days = coherent[:, np.searchsorted(days, window.horizons)]
+                of_reference = coherent[:, np.searchsorted(days, reference.horizons)]
+                difference = explain_difference(*place, reference.horizons, of_days, of_reference)
+                return _Result(explain_node(*place, of_days), difference)
 
         try:
             return await anyio.to_thread.run_sync(compute)

@@ -84,7 +84,7 @@ def load_or_make(
             return Forecasts(mean=coherent.values, clipped=coherent.clipped)
     artifact = verify(folder, kind=KIND)
     shape = (len(engine.snapshot.hierarchy), engine.snapshot.horizon)
-    stored = {entry.name for entry in folder.iterdir()}
+    stored = artifact.manifest.files
     return Forecasts(
         mean=_map_array(folder / MEAN_FILE, shape),
         clipped=int(artifact.facts["clipped"]),

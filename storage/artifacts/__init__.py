@@ -3,11 +3,17 @@
 Other packages import these names from here; the modules divide them by what they do.
 """
 
-from storage.artifacts.files import ArtifactError, UnwritableError, read_regular, writing
+from storage.artifacts.files import (
+    STAGING,
+    ArtifactError,
+    UnwritableError,
+    read_regular,
+    replace_file,
+    writing,
+)
 from storage.artifacts.folders import (
     LONGEST_MANIFEST,
     MANIFEST,
-    STAGING,
     Artifact,
     describe,
     install,
@@ -33,6 +39,7 @@ __all__ = [
     "install",
     "is_intact",
     "read_regular",
+    "replace_file",
     "seal",
     "staging",
     "verify",

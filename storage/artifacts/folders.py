@@ -25,11 +25,10 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from storage.artifacts.files import ArtifactError, read_regular, writing
+from storage.artifacts.files import STAGING, ArtifactError, read_regular, writing
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
-STAGING = ".staging-"
 _STAGING_LIFETIME_SECONDS = 24 * 3600
 LONGEST_MANIFEST = 16 * 2**20
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -12,8 +11,7 @@ from typing import Any, Self
 
 import orjson
 
-from storage.artifacts.files import ArtifactError, read_regular, writing
-from storage.artifacts.folders import STAGING
+from storage.artifacts.files import ArtifactError, read_regular, replace_file, writing
 
 LONGEST_POINTER = 4_096
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -176,13 +174,7 @@ class Store:
         """
         with writing(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=STAGING, dir=self.root)
-            with os.fdopen(handle, "wb") as file:
-                file.write(Pointer(release).to_bytes())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(self.pointer)
+            replace_file(self.pointer, Pointer(release).to_bytes())
         return self
 
     def record_build(self, bundle: str, record: Mapping[str, Any]) -> None:

@@ -38,6 +38,12 @@ def test_an_end_takes_the_place_of_the_one_before_with_its_outcome(store: Store)
     assert newest_ends(store) == [newer, end_of(State.SUCCEEDED)]
 
 
+def test_servers_of_another_user_may_read_an_end(store: Store) -> None:
+    note_end(store, end_of(State.SUCCEEDED))
+    (file,) = (jobs_folder(store) / ".ends").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
