@@ -7,6 +7,7 @@ problems as in all calls; their member `error` is the one that the protocol's cl
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -99,6 +100,11 @@ async def infer(forecaster: Forecaster, payload: InferRequest, request: Request)
     return document if payload.id is None else {**document, "id": payload.id}
 
 
+@cache
+def _horizons_up_to(reach: int) -> frozenset[float]:
+    return frozenset(map(float, range(1, reach + 1)))
+
+
 def _approximate_size(data: list[Any]) -> int:
     """Return the number of values, assuming rows as long as the first: others are refused later."""
     return len(data) * (len(data[0]) if data and isinstance(data[0], list) else 1)
@@ -135,9 +141,8 @@ def _parse_rows(tensor: Tensor, bundle: Bundle) -> np.ndarray:
         )
     with np.errstate(over="ignore"):
         rows = numbers.reshape(count, width).astype(np.float32)
-    horizon = rows[:, contract.horizon_column]
-    whole = (horizon >= 1) & (horizon <= reach) & (horizon == np.floor(horizon))
-    if np.isinf(rows).any() or not whole.all():
+    horizons = rows[:, contract.horizon_column].tolist()
+    if np.isinf(rows).any() or not _horizons_up_to(reach).issuperset(horizons):
         detail = (
             f"Values are finite float32, and column {contract.horizon_column}, the horizon, is a "
             f"whole number from 1 to {reach}"

@@ -10,7 +10,6 @@ import logging
 from time import perf_counter
 from typing import Any
 
-import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from middleware.context import context_of
@@ -164,17 +163,23 @@ class _ObservedResponse:
         """Receive a pending disconnect, if the response was slow.
 
         A server silently drops data for a closed connection and reports the disconnect only
-        through `receive`. So poll it once, as Starlette's `Request.is_disconnected` does: inside
-        a cancelled scope, `receive` returns a message only if one is ready. While the request's
-        body is unread, polling could take a part of it from the application, and is skipped.
+        through `receive`. So poll it once: the first step of `receive` returns a message if one is
+        ready, and otherwise begins to wait. While the request's body is unread, polling could take
+        a part of it from the application, and is skipped.
         """
         if perf_counter() - self.began < _DISCONNECT_CHECK_SECONDS:
             return
         if not (self._body_received or _has_no_body(self._scope)):
             return
-        with anyio.CancelScope() as now:
-            now.cancel()
-            await self.receive()
+        # By hand: to cancel a scope, as Starlette's `Request.is_disconnected` does, describes the
+        # whole task in the message of its exception, which took 5 % of the time of a batch.
+        polled = self.receive()
+        try:
+            polled.send(None)
+        except StopIteration:
+            pass
+        else:
+            polled.close()
 
 
 def _has_no_body(scope: Scope) -> bool:

@@ -347,8 +347,8 @@ class Intervals:
         # on all days, so that the numbers of its days do add up. Nor has one that never sold, and
         # no other's path is like its own.
         totals = np.add.reduceat(mean, starts, axis=1)
-        values = np.zeros((len(wanted.shares), *totals.shape))
-        if not wanted.shares:
+        values = np.zeros((wanted.count, *totals.shape))
+        if not wanted.count:
             return values
         levels = self._hierarchy.level_of[nodes]
         for at, node in enumerate(nodes.tolist()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -47,6 +48,9 @@ class SegmentedModel:
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return base forecasts in units, shape (n,), of rows of shape (n, features)."""
+        if len(rows) == 1:  # for which searching in arrays takes as long as the model
+            segment = bisect_left(self._lasts[:-1], rows[0, self._horizon_column])
+            return self._graphs[segment].predict(rows)
         segments = segments_of(self._lasts, rows[:, self._horizon_column])
         if len(segments) == 1:
             return self._graphs[segments[0][0]].predict(rows)

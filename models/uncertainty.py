@@ -26,6 +26,11 @@ class Uncertainty:
     probabilities: tuple[float, ...] = ()
 
     @property
+    def count(self) -> int:
+        """Number of the numbers."""
+        return 2 * len(self.nominals) + len(self.probabilities)
+
+    @property
     def shares(self) -> tuple[float, ...]:
         """Probabilities at which the distribution is read, one for each number."""
         tails = ((1 - nominal / 100) / 2 for nominal in self.nominals)

@@ -14,7 +14,11 @@ Invariants:
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter as Counts
+from collections import defaultdict, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Generic, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -31,7 +35,19 @@ SECONDS_BUCKETS = (
 REGISTRY = CollectorRegistry()
 """Metrics of this process; `telemetry.exposition` merges those of all workers."""
 
-M = TypeVar("M", Counter, Gauge, Histogram)
+
+class _Histogram(Histogram):
+    """A histogram that takes many values at once, for the price of one per bucket."""
+
+    def observe_all(self, values: Sequence[float]) -> None:
+        self._sum.inc(sum(values))
+        # the first bucket whose bound is not below the value, as in `observe`
+        filled = Counts(bisect_left(self._upper_bounds, value) for value in values)
+        for bucket, number in filled.items():
+            self._buckets[bucket].inc(number)
+
+
+M = TypeVar("M", Counter, Gauge, _Histogram)
 Merge = Literal["livesum", "livemax", "livemin"]
 """How the values of a gauge in several workers become one."""
 
@@ -86,10 +102,13 @@ class Instrument(Generic[M]):
         raise NotImplementedError
 
 
-DECLARED: dict[str, Instrument[Counter] | Instrument[Gauge] | Instrument[Histogram]] = {}
+DECLARED: dict[str, Instrument[Counter] | Instrument[Gauge] | Instrument[_Histogram]] = {}
 """Every metric of the product, by its name."""
 
 _pending: dict[Counter, int] = {}
+_observed: deque[tuple[_Histogram, float]] = deque()
+_MOST_OBSERVED = 10_000
+"""Values that wait for `flush`; a process that never calls it has them added at this number."""
 
 
 class Count(Instrument[Counter]):
@@ -116,15 +135,27 @@ class Count(Instrument[Counter]):
 
 
 def flush() -> None:
-    """Add the pending counts to prometheus_client, whose files all workers export.
+    """Add the pending counts and values to prometheus_client, whose files all workers export.
 
     There every addition takes a lock and writes to a mapped file, which takes ten times as long
     as counting here. To be called often, in the thread that counts; a worker that is killed loses
-    the counts since the last call.
+    what was counted since the last call.
     """
     for child, number in _pending.items():
         child.inc(number)
     _pending.clear()
+    _flush_observed()
+
+
+def _flush_observed() -> None:
+    """Add the values of distributions; from any thread, because each value is taken once."""
+    by_child: defaultdict[_Histogram, list[float]] = defaultdict(list)
+    with suppress(IndexError):
+        for _ in range(len(_observed)):
+            child, value = _observed.popleft()
+            by_child[child].append(value)
+    for child, values in by_child.items():
+        child.observe_all(values)
 
 
 class Level(Instrument[Gauge]):
@@ -161,7 +192,7 @@ class Level(Instrument[Gauge]):
         )
 
 
-class Distribution(Instrument[Histogram]):
+class Distribution(Instrument[_Histogram]):
     """A histogram of times, or of other sizes.
 
     Args:
@@ -183,10 +214,12 @@ class Distribution(Instrument[Histogram]):
         self.buckets = tuple(buckets)
 
     def observe(self, value: float, *values: str) -> None:
-        """Add a value, from any thread."""
-        self.of(*values).observe(value)
+        """Record a value, from any thread; `flush` adds it to the metric."""
+        _observed.append((self.of(*values), value))
+        if len(_observed) >= _MOST_OBSERVED:
+            _flush_observed()
 
-    def _create(self) -> Histogram:
-        return Histogram(
+    def _create(self) -> _Histogram:
+        return _Histogram(
             self.name, self.text, self.labels, buckets=self.buckets, registry=self._registry
         )

@@ -74,7 +74,9 @@ async def predict_batch(forecaster: Forecaster, planning: Planning, request: Req
             await anyio.lowlevel.checkpoint()
         for result in build_results(forecaster, some, computed, node_answers):
             written.append(body_of(_item_document(len(written), result)))
-    return respond(form, b'{"predictions":[%b]}' % b",".join(written))
+    written[0] = b'{"predictions":[' + written[0]  # one copy of all results, not two
+    written[-1] += b"]}"
+    return respond(form, b",".join(written))
 
 
 async def _predict_rows(forecaster: Forecaster, planning: Planning, request: Request) -> Response:

@@ -55,7 +55,7 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
             statistical=prediction.statistical.sum(axis=1) if adjusted else None,
             previous=None if before is None else snapshot.sales[:, before].sum(axis=1),
             way=way,
-            lists=await anyio.to_thread.run_sync(lists) if wanted.shares else {},
+            lists=await anyio.to_thread.run_sync(lists) if wanted.count else {},
         )
         return {
             "date": snapshot.date_at(int(window.days[0])),
@@ -74,7 +74,7 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
         return _table_of(await compute(), wanted)
 
     cost = cost_of_origin(snapshot, window)
-    if wanted.shares:
+    if wanted.count:
         cost += len(rows) // INTERVALS_OF_A_UNIT
     return Computation(compute, cost, shared=is_past(snapshot, window), table=compute_table)
 

@@ -105,7 +105,7 @@ def split_into_slices(planned: Sequence[PlannedItem]) -> Iterator[Sequence[Plann
 def _count_numbers(item: PlannedItem) -> int:
     if isinstance(item, Problem):
         return 1
-    return len(item.window.horizons) * (2 + len(uncertainty_of(item.payload).shares))
+    return len(item.window.horizons) * (2 + uncertainty_of(item.payload).count)
 
 
 def _plan_item(
@@ -184,9 +184,8 @@ async def compute_forecasts(
             wanted.setdefault(item.window.origin, []).append(item)
     computed: dict[int, OriginForecasts | Problem] = {}
     for origin, items in wanted.items():
-        rows = np.unique([item.row for item in items])
-        windows = {id(item.window): item.window for item in items}.values()  # most have the same
-        horizons = np.unique(np.concatenate([window.horizons for window in windows]))
+        rows = np.array(sorted({item.row for item in items}))
+        horizons = _unite_horizons(items)
         try:
             prediction = await forecast(forecaster, ForecastWindow(origin, horizons), rows)
         except Problem as problem:
@@ -194,6 +193,14 @@ async def compute_forecasts(
         else:
             computed[origin] = OriginForecasts(rows, horizons, prediction)
     return computed
+
+
+def _unite_horizons(items: Sequence[Item]) -> NDArray[np.intp]:
+    windows = {id(item.window): item.window for item in items}  # most items have the same
+    first, *others = windows.values()
+    if not others:
+        return first.horizons
+    return np.unique(np.concatenate([first.horizons, *(each.horizons for each in others)]))
 
 
 Result = TypeVar("Result")

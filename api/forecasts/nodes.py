@@ -112,7 +112,7 @@ def row_of_values(
     Raises:
         Problem: INVALID_NODE: there is no such level, or no such value.
     """
-    hierarchy, specification = snapshot.hierarchy, snapshot.specification
+    hierarchy = snapshot.hierarchy
     by_columns = {frozenset(columns): name for name, columns in hierarchy.levels.items()}
     name = by_columns.get(frozenset(values))
     if name is None or level not in (None, name):
@@ -122,8 +122,7 @@ def row_of_values(
         what = f"The level {level} does not have" if level else "No level has"
         detail = f"{what} just the columns {listed}; give {offered}."
         raise Problem(Code.INVALID_NODE, detail, errors=[FieldError("/series", detail)])
-    key = [str(values[column]) for column in hierarchy.levels[name]]
-    row = hierarchy.index.get(specification.node_id(name, key))
+    row = hierarchy.find(name, tuple(str(values[column]) for column in hierarchy.levels[name]))
     if row is not None:
         return row
     for column in values:
@@ -146,7 +145,7 @@ def bottom_row(snapshot: Snapshot, store_nbr: int, family: str) -> int:
     """
     _check_columns(snapshot)
     hierarchy = snapshot.hierarchy
-    row = hierarchy.index.get(snapshot.specification.node_id(BOTTOM, (str(store_nbr), family)))
+    row = hierarchy.find(BOTTOM, (str(store_nbr), family))
     if row is not None:
         return row
     if str(store_nbr) not in hierarchy.bottoms[_STORE]:

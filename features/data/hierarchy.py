@@ -96,6 +96,14 @@ class Hierarchy:
         return {node.id: row for row, node in enumerate(self.nodes)}
 
     @cached_property
+    def _by_key(self) -> dict[tuple[str, tuple[str, ...]], int]:
+        return {(node.level, node.key): row for row, node in enumerate(self.nodes)}
+
+    def find(self, level: str, key: tuple[str, ...]) -> int | None:
+        """Return the row of a level's node by its values; None if there is none."""
+        return self._by_key.get((level, key))
+
+    @cached_property
     def level_of(self) -> NDArray[np.int64]:
         """Number of each node's level, in the order of `levels`; shape (nodes,)."""
         codes = {level: code for code, level in enumerate(self.levels)}

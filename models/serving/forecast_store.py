@@ -89,7 +89,7 @@ def load_or_make(
         mean=_map_array(folder / MEAN_FILE, shape),
         clipped=int(artifact.facts["clipped"]),
         base=_map_array(folder / BASE_FILE, shape) if BASE_FILE in stored else None,
-        bounds=_map_array(folder / BOUNDS_FILE, (*shape, len(USUAL.shares)))
+        bounds=_map_array(folder / BOUNDS_FILE, (*shape, USUAL.count))
         if BOUNDS_FILE in stored
         else None,
     )

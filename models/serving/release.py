@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -63,13 +63,13 @@ class LoadedRelease:
         return self.engine.evaluate(self.intervals, origin, nodes, mean, horizons, wanted)
 
 
-_engines: LRUCache[tuple[Store, Release], ForecastEngine] = LRUCache(3)
+_engines: LRUCache[tuple[Path, str, str], ForecastEngine] = LRUCache(3)
 """During a change of release, requests hold both; another may be in trial beside them."""
 _lock = RLock()
 
 
-def _key_of(store: Store, release: Release) -> tuple[Store, Release]:
-    return store, replace(release, adaptation=None)  # which the forecasts do not depend on
+def _key_of(store: Store, release: Release) -> tuple[Path, str, str]:
+    return store.root, release.bundle, release.snapshot  # an adaptation alters intervals only
 
 
 @cached(_engines, key=_key_of, lock=_lock)

@@ -50,6 +50,7 @@ def test_a_duration_falls_into_its_bucket(
     seconds: float, bucket: str, registry: CollectorRegistry
 ) -> None:
     Distribution("d", "d", registry=registry).observe(seconds)
+    flush()
     bounds = [*map(str, SECONDS_BUCKETS), "+Inf"]
     filled = [
         bound for bound in bounds if registry.get_sample_value("mlrf_d_bucket", {"le": bound})

@@ -28,7 +28,7 @@ def test_text_template_equals_serialized_objects(
     wanted = Uncertainty(nominals, probabilities)
     actual = draw.gamma(1, 10, (nodes, count))
     actual[:, count // 2 :] = np.nan
-    values = draw.gamma(1, 10, (nodes, count, 1 + adjusted + len(wanted.shares)))
+    values = draw.gamma(1, 10, (nodes, count, 1 + adjusted + wanted.count))
     values[0, 0] = [0, 1e-7, 1e22, 5, 0.1, 1 / 3, 12, 0, 1e-9, 7][: values.shape[2]]
     days = DayForecasts(
         dates=[date(2024, 7, 1) + timedelta(number) for number in range(count)],
