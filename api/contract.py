@@ -11,6 +11,7 @@ from api.admin.administration import Administration
 from api.admin.jobs import JobAccess
 from api.docs.documentation import Documentation
 from api.facts.feedback import FeedbackAccess
+from api.forecasts.item_answers import ItemAnswers
 from api.forecasts.planning import Planning
 from api.health import DegradationReport
 from api.http.answered import Observer
@@ -30,8 +31,8 @@ from storage.outbox import Outbox
 from storage.outlier_events import OutlierEventStore
 
 PARTS = (
-    *(Administration, DegradationReport, DriftHistory, FeedbackAccess, JobAccess, Monitoring),
-    *(Outbox, OutlierEventStore, Planning, Registry, Rollouts, SignInOptions),
+    *(Administration, DegradationReport, DriftHistory, FeedbackAccess, ItemAnswers, JobAccess),
+    *(Monitoring, Outbox, OutlierEventStore, Planning, Registry, Rollouts, SignInOptions),
 )
 """Types of the parts of the service that handlers take, besides the forecaster."""
 

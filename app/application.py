@@ -20,6 +20,7 @@ from api.contract import Serving, contract_endpoints
 from api.dashboard.build import FOLDER, read_build
 from api.dashboard.pages import Dashboard
 from api.facts.feedback import FeedbackAccess
+from api.forecasts.item_answers import ItemAnswers
 from api.forecasts.planning import Planning
 from api.health import DegradationReport
 from api.http.response_cache import ResponseCache
@@ -196,6 +197,7 @@ class Application:
                     feedback, recording=settings.feedback > 0, days=settings.feedback_days
                 ),
                 DriftHistory: DriftHistory(self._database),
+                ItemAnswers: ItemAnswers(),
                 JobAccess: JobAccess(
                     queue=self._jobs,
                     sources=sources,

@@ -182,9 +182,9 @@ def our_contenders(server: Product) -> Iterator[Contender]:
     yield of(f"{infer}, a row", ONE, path=infer, bodies=ones, headers=(key,))
     many = (_tensor((rows * ROWS)[:ROWS]),)
     yield of(f"{infer}, {ROWS} rows", MANY, path=infer, bodies=many, headers=(key,))
-    yield of(
-        f"/predict/batch, {ROWS} series", MANY, path="/predict/batch", bodies=batch, headers=(key,)
-    )
+    of_batch = partial(of, work=MANY, path="/predict/batch", bodies=batch)
+    yield of_batch(f"/predict/batch, {ROWS} series, cached", headers=(key,))
+    yield of_batch(f"/predict/batch, {ROWS} series, computed", headers=(key, no_cache))
 
 
 def _rival_contenders(urls: dict[str, str], rows: list[list[float]]) -> Iterator[Contender]:

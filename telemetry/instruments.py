@@ -102,7 +102,9 @@ class Instrument(Generic[M]):
         raise NotImplementedError
 
 
-DECLARED: dict[str, Instrument[Counter] | Instrument[Gauge] | Instrument[_Histogram]] = {}
+AnyInstrument = Instrument[Counter] | Instrument[Gauge] | Instrument[_Histogram]
+
+DECLARED: dict[str, AnyInstrument] = {}
 """Every metric of the product, by its name."""
 
 _pending: dict[Counter, int] = {}

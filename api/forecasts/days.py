@@ -144,9 +144,9 @@ class DayForecasts:
         hundred series that takes a third of the time of building and encoding 1,500 objects.
         """
         # The template is what `_build_objects` would yield, encoded with the text "%b" for every
-        # number, and cut at them, so that a number belongs between any two pieces. The numbers of all
-        # nodes are encoded once, as a table with one row a node and, for each day, the prediction,
-        # the bounds, the quantiles and the sales, and the encoded rows are split into tokens. The
+        # number and cut at them: a number belongs between any two pieces. The numbers of all nodes
+        # are encoded once, as a table with one row a node and, for each day, the prediction, the
+        # bounds, the quantiles and the sales, and the encoded rows are split into tokens. The
         # fields of a day are in the order of `_day_builder`: first the prediction and the bounds by
         # name, then the bounds again (within `intervals`), the quantiles and the sales; `pick`
         # repeats the tokens in that order. A member that is added or moved in `_day_builder` must

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, partial
-from typing import Any, TypeVar
+from functools import cache, cached_property, partial
+from typing import Any, NamedTuple, TypeVar
 
 import anyio.lowlevel
 import numpy as np
@@ -19,10 +19,11 @@ from api.forecasts.uncertainty import uncertainty_of
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.parsing import validate_document
 from api.http.pricing import PARSED_ROWS_OF_A_UNIT, PAST_ORIGIN, PLANNED_ROWS_OF_A_UNIT, charge
-from api.schemas.requests import ForecastRequest, SimpleRequest
+from api.schemas.requests import ForecastRequest, Period, SimpleRequest
 from errors import Code, Problem
 from features.data.snapshot import Snapshot
 from models.serving.forecaster import Forecaster
+from models.uncertainty import Uncertainty
 
 MAX_PAST_ORIGINS = 4
 """Distinct past origins of a batch: each costs a run of the model over all series."""
@@ -34,6 +35,23 @@ _NUMBERS_PER_TURN = 10_000
 """Numbers of an answer that are written before other requests get the processor."""
 
 
+class ItemKind(NamedTuple):
+    """All that a result depends on beside its release and its node.
+
+    Attributes:
+        period: that forecasts are added up to; None for a request by store and family, whose
+            result has no sums and names its node otherwise.
+        date: first day, as it was requested.
+        adjusted: whether overrides are wanted, on which the result depends too.
+    """
+
+    period: Period | None
+    date: date | None
+    horizon: int
+    wanted: Uncertainty
+    adjusted: bool
+
+
 @dataclass(frozen=True)
 class Item:
     """A valid item of a batch: its payload, its row in the hierarchy and its days."""
@@ -41,6 +59,14 @@ class Item:
     payload: SimpleRequest | ForecastRequest
     row: int
     window: ForecastWindow
+
+    @cached_property
+    def kind(self) -> ItemKind:
+        """All that its result depends on beside its node."""
+        payload = self.payload
+        period = None if isinstance(payload, SimpleRequest) else payload.period
+        wanted = uncertainty_of(payload)
+        return ItemKind(period, payload.date, payload.horizon, wanted, payload.adjusted)
 
 
 PlannedItem = Item | Problem
@@ -105,7 +131,7 @@ def split_into_slices(planned: Sequence[PlannedItem]) -> Iterator[Sequence[Plann
 def _count_numbers(item: PlannedItem) -> int:
     if isinstance(item, Problem):
         return 1
-    return len(item.window.horizons) * (2 + uncertainty_of(item.payload).count)
+    return len(item.window.horizons) * (2 + item.kind.wanted.count)
 
 
 def _plan_item(
@@ -221,12 +247,11 @@ def build_results(
     Items of one window, with the same intervals and quantiles, are passed to `make` together.
     """
     # `make` works on arrays, so its cost is nearly one of a call and not of a series: items are
-    # grouped by all that it takes once for a whole group (the window, which date and horizon
-    # decide, intervals and quantiles, and whether it has overrides), and their numbers put the
-    # results back into the items' order. A parameter of an item that `make` reads from the first
-    # series only must be part of the key.
+    # grouped by all that it takes once for a whole group (`ItemKind`, whose date and horizon decide
+    # the window), and their numbers put the results back into the items' order. A parameter of an
+    # item that `make` reads from the first series only must be part of the kind.
     results: dict[int, Result | Problem] = {}
-    groups: dict[Any, list[tuple[int, Item]]] = {}
+    groups: dict[ItemKind, list[tuple[int, Item]]] = {}
     for number, item in enumerate(planned):
         if isinstance(item, Problem):
             results[number] = item
@@ -235,11 +260,7 @@ def build_results(
         if isinstance(of_origin, Problem):
             results[number] = of_origin
             continue
-        payload = item.payload
-        period = None if isinstance(payload, SimpleRequest) else payload.period
-        wanted = uncertainty_of(payload)
-        key = (period, payload.date, payload.horizon, wanted, payload.adjusted)
-        groups.setdefault(key, []).append((number, item))
+        groups.setdefault(item.kind, []).append((number, item))
     for items in groups.values():
         window = items[0][1].window
         of_origin = computed[window.origin]

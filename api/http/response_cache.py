@@ -161,7 +161,7 @@ class ResponseCache:
                 endpoint = policy_of(request.scope).route
                 COMPUTATION_SECONDS.observe(perf_counter() - began, endpoint)
 
-        bypass = "no-cache" in request.headers.get("cache-control", "")
+        bypass = is_cache_bypassed(request)
         with spans.child(CACHE) as span:
             cached = await self._answers.get(key, body, shared=computation.shared, bypass=bypass)
             span.set({"mlrf.cache": cached.outcome, "mlrf.cache.tier": cached.tier})
@@ -174,7 +174,7 @@ class ResponseCache:
     async def _respond(
         self, request: Request, known: CachedRequest, body: bytes, outcome: Outcome
     ) -> Response:
-        headers: Raw = [(b"x-cache", outcome.encode()), *known.form.headers]
+        headers: Raw = [cache_header(outcome), *known.form.headers]
         large, tag = known.form.compressible and len(body) >= LARGE, known.tag
         gzipped = large and negotiate_coding(request.scope, ("gzip",)) == "gzip"
         if large:
@@ -197,6 +197,16 @@ class ResponseCache:
             if outcome is not Outcome.BYPASS:
                 self._encoded.put(key, encoded)
         return encoded
+
+
+def is_cache_bypassed(request: Request) -> bool:
+    """Return whether the client wants an answer that is computed for it."""
+    return "no-cache" in request.headers.get("cache-control", "")
+
+
+def cache_header(outcome: Outcome) -> tuple[bytes, bytes]:
+    """Return the header that tells whether an answer was cached."""
+    return b"x-cache", outcome.encode()
 
 
 async def _compute_body(computation: Computation[Any], form: Representation) -> bytes:

@@ -25,6 +25,7 @@ from structlog.testing import capture_logs
 from api.admin.administration import Administration
 from api.contract import PARTS, Serving, contract_endpoints
 from api.facts.feedback import FeedbackAccess
+from api.forecasts.item_answers import ItemAnswers
 from api.forecasts.planning import Planning
 from api.health import DegradationReport
 from api.http.answered import Observer
@@ -218,6 +219,7 @@ def client_of(
             OutlierEventStore: outliers,
             FeedbackAccess: feedback,
             DriftHistory: drift,
+            ItemAnswers: ItemAnswers(),
             Planning: planning,
             Registry: registry,
             SignInOptions: SignInOptions(key=False, required=False, single_sign_on=None),

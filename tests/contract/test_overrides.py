@@ -428,6 +428,10 @@ def test_each_item_of_a_batch_says_whether_it_is_adjusted(planner: Client, first
     plain, adjusted, node, _ = answers
     assert predictions(adjusted)[2] == pytest.approx(2 * predictions(plain)[2])
     assert node["forecast"] == adjusted["forecast"]
+    make(planner, fields_of(first + timedelta(5)))
+    again = planner.post("/predict/batch", predictions=items).json()["predictions"]
+    assert predictions(again[1])[7] == pytest.approx(2 * predictions(plain)[7]), "not cached"
+    assert (again[0], again[3]) == (answers[0], answers[3])
 
 
 def test_rows_of_csv_are_adjusted(planner: Client, first: date) -> None:

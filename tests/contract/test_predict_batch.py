@@ -56,6 +56,43 @@ def test_an_item_has_the_answer_of_the_single_call(client: Any) -> None:
     assert predict_batch(client, *items) == singles
 
 
+def test_a_batch_of_cached_items_is_byte_for_byte_the_computed_one(client: Any) -> None:
+    items = [
+        {**GOOD, "horizon": 20},
+        {**GOOD, "horizon": 20, "intervals": [60]},
+        {"node": "store:1/family:LIQUOR,WINE,BEER", "horizon": 20, "period": "week"},
+        {"series": {"store_nbr": 1}, "horizon": 20},
+        {**GOOD, "horizon": 20, "date": "2024-03-03"},
+    ]
+    computed, missed, hit = (
+        client.request("POST", "/predict/batch", json={"predictions": items}, headers=headers)
+        for headers in ({"Cache-Control": "no-cache"}, {}, {})
+    )
+    responses = (computed, missed, hit)
+    assert [each.headers["x-cache"] for each in responses] == ["bypass", "miss", "hit"]
+    assert computed.content == missed.content == hit.content
+    backwards = client.post("/predict/batch", predictions=items[::-1])
+    assert backwards.headers["x-cache"] == "hit", "items are cached, not batches"
+    assert backwards.json()["predictions"] == hit.json()["predictions"][::-1]
+
+
+def test_new_items_are_computed_beside_cached_ones(client: Any, runners: Any) -> None:
+    shorter, longer = ({**GOOD, "date": "2024-02-05", "horizon": days} for days in (9, 10))
+    expected = predict_batch(client, shorter)
+    runners.inferred.clear()
+    mixed = predict_batch(client, {**GOOD, "store_nbr": 77}, longer, shorter, longer)
+    assert mixed[2:] == [*expected, mixed[1]]
+    assert mixed[0]["code"] == Code.INVALID_STORE.name
+    (rows,) = runners.inferred
+    assert rows == 10, "the cached item is not forecast again"
+
+
+def test_a_problem_is_not_cached(client: Any) -> None:
+    for _ in range(2):
+        response = client.post("/predict/batch", predictions=[{**GOOD, "family": "DIARY"}])
+        assert response.headers["x-cache"] == "miss"
+
+
 def test_items_that_are_refused_leave_nothing_for_a_full_collection(
     client: Any, uncollected_problems: Callable[[], int]
 ) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
-
-from telemetry.instruments import Instrument
-
-Metric = Instrument[Counter] | Instrument[Gauge] | Instrument[Histogram]
+from telemetry.instruments import AnyInstrument
 
 PLAIN = 'endpoint=~"/forecast|/predict/simple|/hierarchy"'
 """Routes of plain forecasts, as in deploy/prometheus/slos.yml; a test compares them."""
@@ -15,7 +11,7 @@ _CHOSEN = 'job="mlrf",namespace=~"$namespace",instance=~"$instance"'
 _SERVICE = 'job="mlrf",namespace=~"$namespace"'
 
 
-def series(metric: Metric, *matchers: str, suffix: str = "") -> str:
+def series(metric: AnyInstrument, *matchers: str, suffix: str = "") -> str:
     """Return the selector of a metric's series."""
     return f"{metric.name}{suffix}{{{','.join((_CHOSEN, *matchers))}}}"
 
@@ -26,33 +22,33 @@ def objective(name: str, slo: str = "") -> str:
     return f"{name}{{{','.join(matchers)}}}"
 
 
-def total(metric: Metric, *by: str, suffix: str = "") -> str:
+def total(metric: AnyInstrument, *by: str, suffix: str = "") -> str:
     """Return the sum of a gauge over instances."""
     return f"sum{_by(by)} ({series(metric, suffix=suffix)})"
 
 
-def highest(metric: Metric, *by: str, where: str = "") -> str:
+def highest(metric: AnyInstrument, *by: str, where: str = "") -> str:
     """Return the largest value of a gauge over instances."""
     return f"max{_by(by)} ({series(metric, *filter(None, (where,)))})"
 
 
-def lowest(metric: Metric, *by: str) -> str:
+def lowest(metric: AnyInstrument, *by: str) -> str:
     """Return the smallest value of a gauge over instances."""
     return f"min{_by(by)} ({series(metric)})"
 
 
-def rate(metric: Metric, *by: str, where: str = "", suffix: str = "") -> str:
+def rate(metric: AnyInstrument, *by: str, where: str = "", suffix: str = "") -> str:
     """Return the increase of a counter a second."""
     selector = series(metric, *filter(None, (where,)), suffix=suffix)
     return f"sum{_by(by)} (rate({selector}[$__rate_interval]))"
 
 
-def quantile(share: float, metric: Metric, *by: str, where: str = "") -> str:
+def quantile(share: float, metric: AnyInstrument, *by: str, where: str = "") -> str:
     """Return a quantile of a histogram."""
     return f"histogram_quantile({share}, {rate(metric, *by, 'le', where=where, suffix='_bucket')})"
 
 
-def mean(metric: Metric, *by: str) -> str:
+def mean(metric: AnyInstrument, *by: str) -> str:
     """Return the mean of a histogram."""
     return f"{rate(metric, *by, suffix='_sum')} / {rate(metric, *by, suffix='_count')}"
 
