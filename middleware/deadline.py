@@ -56,10 +56,10 @@ class DeadlineMiddleware:
 
         async def send_watched(message: Message) -> None:
             nonlocal answered
-            if message["type"] == "http.response.start":
+            if cancellation.cancel_called and message["type"] == "http.response.start":
                 # Work in a thread has outlived the deadline: the cancellation that waits would cut
                 # the answer after its head. Here the caller still gets the problem.
-                await anyio.lowlevel.checkpoint_if_cancelled()
+                await anyio.lowlevel.checkpoint()
             await send(message)
             answered = message["type"] == "http.response.body" and not message.get("more_body")
 

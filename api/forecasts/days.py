@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -120,7 +121,7 @@ class DayForecasts:
 
     def first_days(self) -> list[DayDocument]:
         """Return the first day of each node as `/predict/simple` repeats it: without sales."""
-        build_day = self._day_builder()
+        build_day = self._build_day
         first = [build_day(self.dates[0], values, None) for values in self.values[:, 0].tolist()]
         for day in first:
             del day["actual"]
@@ -131,7 +132,7 @@ class DayForecasts:
         return self._fill_templates() if len(self.values) > FEW_NODES else self._build_objects()
 
     def _build_objects(self) -> list[list[DayDocument]]:
-        build_day = self._day_builder()
+        build_day = self._build_day
         return [
             list(map(build_day, self.dates, *of_node))
             for of_node in zip(self.values.tolist(), self.actual.tolist(), strict=True)
@@ -147,11 +148,11 @@ class DayForecasts:
         # number and cut at them: a number belongs between any two pieces. The numbers of all nodes
         # are encoded once, as a table with one row a node and, for each day, the prediction, the
         # bounds, the quantiles and the sales, and the encoded rows are split into tokens. The
-        # fields of a day are in the order of `_day_builder`: first the prediction and the bounds by
+        # fields of a day are in the order of `_build_day`: first the prediction and the bounds by
         # name, then the bounds again (within `intervals`), the quantiles and the sales; `pick`
-        # repeats the tokens in that order. A member that is added or moved in `_day_builder` must
+        # repeats the tokens in that order. A member that is added or moved in `_build_day` must
         # be so in `of_day`, and no text of a day but these placeholders may be "%b".
-        numbers, build_day = self.values.shape[2], self._day_builder()
+        numbers, build_day = self.values.shape[2], self._build_day
         blank = [build_day(day, ["%b"] * numbers, "%b") for day in self.dates]
         pieces = orjson.dumps(blank).split(b'"%b"')
         by_name = self.first_bound + 2 * len(self.wanted.nominals)
@@ -169,8 +170,9 @@ class DayForecasts:
             fragments.append(orjson.Fragment(b"".join(written)))
         return fragments
 
-    def _day_builder(self) -> Callable[[date, Sequence[Any], Any], DayDocument]:
-        """Return the function that builds the object of a day; it defines its members."""
+    @cached_property
+    def _build_day(self) -> Callable[[date, Sequence[Any], Any], DayDocument]:
+        """Function that builds the object of a day; it defines its members."""
         bounds = bound_names(self.wanted.nominals)
         names = ("prediction", *(("statistical",) if self.adjusted else ()), *bounds)
         first, by_name = self.first_bound, len(names)
@@ -198,10 +200,10 @@ def sales_of(
     Returns:
         Sales of shape (nodes, days).
     """
-    past = window.days[window.days < snapshot.n_days]
     sales = np.full((len(nodes), len(window.days)), np.nan)
     # The days of a window ascend, so those with known sales are its first.
-    sales[:, : len(past)] = snapshot.sales[nodes[:, None], past]
+    if len(past := window.days[window.days < snapshot.n_days]):
+        sales[:, : len(past)] = snapshot.sales[nodes[:, None], past]
     return sales
 
 
@@ -229,10 +231,14 @@ def day_forecasts_of(
         window.origin, nodes, prediction.statistical, window.horizons, wanted
     )
     means = [prediction.result, *([prediction.statistical] if prediction.adjusted else [])]
+    values = np.empty((*prediction.result.shape, len(means) + len(numbers)))
+    for number, mean in enumerate(means):
+        values[:, :, number] = mean
+    values[:, :, len(means) :] = numbers.transpose(1, 2, 0)
     return DayForecasts(
-        dates=[snapshot.date_at(day) for day in window.days.tolist()],
+        dates=list(map(snapshot.date_at, window.days.tolist())),
         wanted=wanted,
-        values=np.stack([*means, *numbers], axis=2),
+        values=values,
         actual=sales_of(snapshot, window, nodes),
         adjusted=prediction.adjusted,
     )

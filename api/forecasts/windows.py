@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class ForecastWindow:
     origin: int
     horizons: NDArray[np.intp]
 
-    @property
+    @cached_property
     def days(self) -> NDArray[np.intp]:
         """Indices of the days on the date axis."""
         return self.origin + self.horizons

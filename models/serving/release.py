@@ -59,7 +59,7 @@ class LoadedRelease:
         bounds = self.forecasts.bounds
         newest = origin == self.engine.snapshot.newest_origin
         if bounds is not None and newest and wanted == USUAL and self.adaptation is None:
-            return np.moveaxis(bounds[nodes[:, None], horizons - 1], 2, 0)
+            return bounds[nodes[:, None], horizons - 1].transpose(2, 0, 1)
         return self.engine.evaluate(self.intervals, origin, nodes, mean, horizons, wanted)
 
 
