@@ -109,7 +109,7 @@ DECLARED: dict[str, AnyInstrument] = {}
 
 _pending: dict[Counter, int] = {}
 _observed: deque[tuple[_Histogram, float]] = deque()
-_MOST_OBSERVED = 10_000
+MOST_OBSERVED = 10_000
 """Values that wait for `flush`; a process that never calls it has them added at this number."""
 
 
@@ -218,7 +218,7 @@ class Distribution(Instrument[_Histogram]):
     def observe(self, value: float, *values: str) -> None:
         """Record a value, from any thread; `flush` adds it to the metric."""
         _observed.append((self.of(*values), value))
-        if len(_observed) >= _MOST_OBSERVED:
+        if len(_observed) >= MOST_OBSERVED:
             _flush_observed()
 
     def _create(self) -> _Histogram:

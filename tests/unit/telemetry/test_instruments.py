@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Histogram
 
-from telemetry.instruments import SECONDS_BUCKETS, Count, Distribution, Level, flush
+from telemetry.instruments import MOST_OBSERVED, SECONDS_BUCKETS, Count, Distribution, Level, flush
 
 
 @pytest.fixture
@@ -56,3 +56,28 @@ def test_a_duration_falls_into_its_bucket(
         bound for bound in bounds if registry.get_sample_value("mlrf_d_bucket", {"le": bound})
     ]
     assert filled[0] == bucket
+
+
+def test_values_are_counted_as_prometheus_client_counts_them(registry: CollectorRegistry) -> None:
+    values = [0.0, 0.001, 0.0011, 0.5, 2.0, 30.0, 31.0]
+    ours = Distribution("d", "d", "stage", registry=registry)
+    theirs = Histogram("reference", "r", buckets=SECONDS_BUCKETS, registry=registry)
+    for value in values:
+        ours.observe(value, "x")
+        theirs.observe(value)
+    assert registry.get_sample_value("mlrf_d_count", {"stage": "x"}) == 0, "they wait for the flush"
+    flush()
+    for bound in (*map(str, SECONDS_BUCKETS), "+Inf"):
+        counted = registry.get_sample_value("mlrf_d_bucket", {"stage": "x", "le": bound})
+        assert counted == registry.get_sample_value("reference_bucket", {"le": bound}), bound
+    total = registry.get_sample_value("mlrf_d_sum", {"stage": "x"})
+    assert total == registry.get_sample_value("reference_sum")
+
+
+def test_values_that_nobody_flushes_are_added_in_time(registry: CollectorRegistry) -> None:
+    """A command has stages too, but no task that flushes."""
+    distribution = Distribution("d", "d", registry=registry)
+    flush()
+    for _ in range(MOST_OBSERVED):
+        distribution.observe(1.0)
+    assert registry.get_sample_value("mlrf_d_count") == MOST_OBSERVED
