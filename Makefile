@@ -95,9 +95,9 @@ security: $(VENV)/dev.done ## Look for unsafe code, and for secrets in files
 	@git ls-files -z -- . ':!tests' ':!dashboard/src/test' ':!requirements' ':!docs' ':!load/rivals' ':!*.md' ':!*package-lock.json' | \
 		xargs -0 $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
 
-load: $(VENV)/dev.done models/artifacts/CURRENT ## Put load on the product: SCENARIO=ramp (smoke short spike stress soak open reload), KEY=large, DURATION=seconds, RECORD=1
+load: $(VENV)/dev.done models/artifacts/CURRENT ## Put load on the product: SCENARIO=ramp (smoke short spike stress soak open reload), KEY=large, DURATION=seconds, TRACED=0.01, RECORD=1
 	@$(BIN)/python -m load.run $(or $(SCENARIO),ramp) $(if $(KEY),--key $(KEY)) \
-		$(if $(DURATION),--seconds $(DURATION)) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
+		$(if $(DURATION),--seconds $(DURATION)) $(if $(TRACED),--traced $(TRACED)) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
 
 bench-tracing: $(VENV)/dev.done models/artifacts/CURRENT ## Measure what tracing costs our server (needs wrk); RECORD=1
 	@$(BIN)/python -m load.tracing $(if $(RECORD),--record)

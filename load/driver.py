@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ from load.outcome import RunSummary
 from load.reloading import Reload, newer_tables, read_requests
 from load.report import Outcome
 from load.serving import Product, serving
+from load.sink import running_sink, trace_settings
 from storage.artifacts import Release
 
 REPORT = "report.html"
@@ -55,6 +56,7 @@ class Run:
         environment: variables of the k6 script, beside those that the run itself sets.
         data: tables for a reload; the demo's if None.
         folder: receives every output file of the run.
+        traced: share of the requests whose traces are exported; None without tracing.
     """
 
     plan: Plan
@@ -65,6 +67,7 @@ class Run:
     environment: Mapping[str, str]
     data: Path | None
     folder: Path
+    traced: float | None = None
 
     def make(self) -> Outcome:
         """Run the scenario and return its outcome.
@@ -73,17 +76,20 @@ class Run:
             ArtifactError, NotReadyError, GeneratorError, ReloadFailedError: it cannot be run.
         """
         _remove_results(self.folder)
-        with tempfile.TemporaryDirectory(prefix="mlrf-tables-") as tables:
+        with ExitStack() as stack:
             settings = dict(SETTINGS.get(self.plan.scenario, {}))
             if self._reloads:
+                tables = stack.enter_context(tempfile.TemporaryDirectory(prefix="mlrf-tables-"))
                 settings["DATA_DIR"] = str(newer_tables(self.data, Path(tables)))
-            with serving(
-                self.artifacts, workers=self.workers, release=self.release, **settings
-            ) as product:
-                try:
-                    return self._load(product)
-                finally:
-                    shutil.copy(product.log, self.folder)
+            if self.traced is not None:
+                settings |= trace_settings(stack.enter_context(running_sink()), self.traced)
+            product = stack.enter_context(
+                serving(self.artifacts, workers=self.workers, release=self.release, **settings)
+            )
+            try:
+                return self._load(product)
+            finally:
+                shutil.copy(product.log, self.folder)
 
     def _load(self, product: Product) -> Outcome:
         plan = self.plan
@@ -139,7 +145,8 @@ class Run:
             "time": f"{plan.measured:g} s, after {plan.warm_up:g} s of warm-up",
             "server": f"{self.workers} workers, with authentication, limits, cache, Valkey and "
             "access log; on the same machine as k6"
-            + "".join(f"; {name}={value}" for name, value in settings.items()),
+            + "".join(f"; {name}={value}" for name, value in settings.items())
+            + (f"; {self.traced:.0%} of the requests traced" if self.traced is not None else ""),
             "key": f"tier {self.key}",
             "bundle": release.bundle,
             "snapshot": release.snapshot,

@@ -72,6 +72,10 @@ def main(
         Path | None,
         typer.Option(help="Tables that `reload` loads; the demo's if left out.", exists=True),
     ] = None,
+    traced: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of the requests that are traced; no tracing."),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option("--out", help="Where results go; var/load/<scenario>.")
     ] = None,
@@ -91,6 +95,7 @@ def main(
             release=_parse_release(release),
             environment=environment,
             data=data,
+            traced=traced,
             folder=(folder or ROOT / "var" / "load" / scenario.value).resolve(),
         )
         outcome = run.make()

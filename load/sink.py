@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
+
+from config.paths import ROOT
+from load.server import end, free_port
 
 
 async def sink(scope: Scope, receive: Receive, send: Send) -> None:
@@ -16,6 +22,27 @@ async def sink(scope: Scope, receive: Receive, send: Send) -> None:
     headers = [(b"content-type", b"application/x-protobuf"), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
+
+
+@contextmanager
+def running_sink() -> Iterator[str]:
+    """Yield the address of a sink in a process of its own."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "load.sink", str(port)], cwd=ROOT)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        end(process)
+
+
+def trace_settings(endpoint: str, share: float) -> dict[str, str]:
+    """Return the settings of a server that exports the traces of a share of its requests."""
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": f"{share:g}",
+    }
 
 
 if __name__ == "__main__":

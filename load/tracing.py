@@ -8,11 +8,10 @@ All servers run from beginning to end, and wrk measures them in turn, in rounds,
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -25,7 +24,7 @@ from config.paths import ROOT
 from load import record
 from load.page import markdown
 from load.record import Table
-from load.server import NotReadyError, end, free_port
+from load.server import NotReadyError
 from load.serving import Product, serving
 from load.side_by_side import (
     CONNECTIONS,
@@ -38,6 +37,7 @@ from load.side_by_side import (
     require_wrk,
     run_wrk,
 )
+from load.sink import running_sink, trace_settings
 
 NAME = "tracing"
 OFF = "off"
@@ -52,14 +52,12 @@ class Measured(NamedTuple):
 
 def variants(endpoint: str) -> dict[str, dict[str, str]]:
     """Return the servers that are compared: their settings by their names, the first without."""
-    traces = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_METRICS_EXPORTER": "none"}
-    share = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}
     metric = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_TRACES_EXPORTER": "none"}
     return {
         OFF: {},
-        "traces, 0 %": {**traces, **share, "OTEL_TRACES_SAMPLER_ARG": "0"},
-        "traces, 10 %": {**traces, **share, "OTEL_TRACES_SAMPLER_ARG": "0.1"},
-        "traces, 100 %": {**traces, **share, "OTEL_TRACES_SAMPLER_ARG": "1"},
+        "traces, 0 %": trace_settings(endpoint, 0),
+        "traces, 10 %": trace_settings(endpoint, 0.1),
+        "traces, 100 %": trace_settings(endpoint, 1),
         "http.server.request.duration": metric,
     }
 
@@ -86,17 +84,6 @@ def main(
     sys.stdout.write(markdown(table))
     if keep:
         record.write(NAME, "make bench-tracing", [table])
-
-
-@contextmanager
-def running_sink() -> Iterator[str]:
-    """Yield the address of a collector that keeps nothing."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "load.sink", str(port)], cwd=ROOT)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        end(process)
 
 
 def measure(

@@ -90,12 +90,14 @@ def test_a_run_that_cannot_start_is_reported_in_one_message(
 
 def test_options_reach_the_run(call: Callable[..., Result], runs: list[Run]) -> None:
     pair = ("--pair", "bundle-1/snapshot-2", "--artifacts", "/srv/artifacts")
-    call("open", "--key", "large", "--workers", "3", "--seconds", "4", "--rate", "200", *pair)
+    options = ("--key", "large", "--workers", "3", "--seconds", "4", "--rate", "200")
+    call("open", *options, "--traced", "0.01", *pair)
     (made,) = runs
     assert (made.key, made.workers, made.artifacts) == ("large", 3, Path("/srv/artifacts"))
     assert made.release == Release("bundle-1", "snapshot-2")
     assert made.plan.measured == 4
     assert made.plan.steps[0].rate == 200
+    assert made.traced == 0.01
 
 
 def test_without_options_a_run_follows_the_scenario(
@@ -103,9 +105,10 @@ def test_without_options_a_run_follows_the_scenario(
 ) -> None:
     call("spike")
     (made,) = runs
-    assert (made.key, made.workers, made.release, dict(made.environment)) == (
+    assert (made.key, made.workers, made.release, made.traced, dict(made.environment)) == (
         "unlimited",
         2,
+        None,
         None,
         {},
     )
