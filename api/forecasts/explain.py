@@ -33,7 +33,6 @@ from models.difference import Difference, explain_difference, rows_to_compare
 from models.engine import ForecastEngine
 from models.explanation import (
     MAX_ROWS,
-    ExplainerMissingError,
     Explanation,
     ExplanationError,
     Space,
@@ -46,7 +45,7 @@ from models.serving.forecaster import Forecaster
 from storage.keys import Scope
 from telemetry.stages import Stage, timed
 
-_one_at_a_time = anyio.CapacityLimiter(1)  # the boosters serialize calls anyway
+_one_at_a_time = anyio.CapacityLimiter(1)  # each occupies a core
 
 
 @operation(
@@ -129,22 +128,12 @@ async def _compute_explanation(
 
         try:
             return await anyio.to_thread.run_sync(compute)
-        except (ExplainerMissingError, ExplanationError) as error:
-            raise _explanation_problem(error) from error
-
-
-def _explanation_problem(error: Exception) -> Problem:
-    if isinstance(error, ExplainerMissingError):
-        detail = (
-            "Explanations need LightGBM, which this server cannot load: the extra that brings it "
-            "is not installed. Forecasts do not need it."
-        )
-    else:
-        detail = (
-            "The explanation was not that of the model that serves, and is not shown; look for "
-            "the request's id in the log."
-        )
-    return Problem(Code.EXPLANATION_UNAVAILABLE, detail)
+        except ExplanationError as error:
+            detail = (
+                "The explanation was not that of the model that serves, and is not shown; look for "
+                "the request's id in the log."
+            )
+            raise Problem(Code.EXPLANATION_UNAVAILABLE, detail) from error
 
 
 def _explain_answer(
