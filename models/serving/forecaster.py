@@ -96,7 +96,7 @@ class Forecaster:
     reconciler: Reconciling
     slots: Slots = field(default_factory=Slots, repr=False, compare=False)
     past_outputs: LRUCache[PastKey, NDArray[np.float32]] = field(
-        default_factory=lambda: LRUCache(PAST_OUTPUTS), repr=False, compare=False
+        default_factory=lambda: LRUCache(PAST_OUTPUTS), init=False, repr=False, compare=False
     )
 
     async def forecast(
@@ -233,7 +233,8 @@ class Forecaster:
         rows, missing, requested = await anyio.to_thread.run_sync(prepare)
         outputs = await self._infer(origin, requested) if len(requested) else requested[:, 0]
         modelled_nodes = engine.reconciliation.modelled_nodes
-        stored = self._stored_base[modelled_nodes[:, None], horizons - 1] if past is None else past
+        # in two steps, which is many times faster than both indices at once
+        stored = self._stored_base[modelled_nodes][:, horizons - 1] if past is None else past
         before, after = rows.merge_outputs(missing, outputs, stored)
         baseline = self.release.forecasts.mean[:, horizons - 1]
         if not is_newest:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 Rows = NDArray[np.float32]
 
 THREADS = 2
-"""Threads of a process. The second one halves the time of a scenario of all series where a core is
-idle; more would take the cores of the other workers."""
+"""Threads of a process. The second one uses an idle core for a scenario of all series; more would
+take the cores of the other workers."""
 
 PART_ROWS = 8192
 """Rows of a part, about 50 ms of a core on the Favorita release: as long as the next caller waits.
