@@ -10,7 +10,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import anyio
 import anyio.to_thread
 import bentoml
 import bentoml._internal.log as bentoml_log
@@ -26,6 +25,7 @@ from app.tracing import RunnerTracing
 from config.topics import Runners
 from errors import Code, Problem
 from models.serving.forecaster import Forecaster
+from models.serving.prediction_pool import PredictionPool
 from models.serving.release import LoadedRelease, load_engine, load_release
 from models.serving.watcher import ReleaseWatcher
 from storage.artifacts import ArtifactError, Release
@@ -59,7 +59,7 @@ class OnnxRunner:
     """Runs the models of bundles."""
 
     def __init__(self) -> None:
-        self._threads = anyio.CapacityLimiter(1)
+        self._pool = PredictionPool()
         warm()
 
     @bentoml.api
@@ -68,7 +68,7 @@ class OnnxRunner:
         predict = load_engine(settings.store, Release(bundle, snapshot)).bundle.model.predict
         if len(rows) <= INLINE_ROWS:
             return predict(rows)
-        return await anyio.to_thread.run_sync(predict, rows, limiter=self._threads)
+        return await self._pool.predict(predict, rows)
 
 
 @bentoml.service(name="reconciler", **_RUNNER)

@@ -32,9 +32,7 @@ async def freeze_loaded_modules(*, interval: float = 1.0) -> None:
 
     Modules that are loaded at first use are included: their number is checked at an interval.
 
-    A full collection stops the worker while it walks every object that is not frozen. LightGBM,
-    which the first explanation loads, brings pandas: 30,000 objects and 40 ms for each from then
-    on.
+    A full collection stops the worker while it walks every object that is not frozen.
     """
     frozen = 0
     while True:

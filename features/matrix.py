@@ -43,11 +43,12 @@ class Alteration(NamedTuple):
     """The cells of a covariate that a scenario alters.
 
     Attributes:
-        values: of the covariate before, shape (bottoms, horizon), float32.
-        cells: whether the scenario covers a cell, of the same shape; the value in it may be equal.
+        planned: the covariate before, of all nodes; of the form of `Covariates.planned`.
+        cells: whether the scenario covers a cell, shape (bottoms, horizon); the value in it may be
+            equal.
     """
 
-    values: Floats
+    planned: Floats
     cells: NDArray[np.bool_]
 
 
@@ -92,7 +93,7 @@ class Covariates:
             values: shape (n, days).
         """
         before, cells = self.alterations.get(name) or Alteration(
-            self.values[name], np.zeros(self.values[name].shape, dtype=np.bool_)
+            self.planned[name], np.zeros(self.values[name].shape, dtype=np.bool_)
         )
         after, covered = self.values[name].copy(), cells.copy()
         after[bottoms, days], covered[bottoms, days] = values, True
@@ -122,8 +123,7 @@ class Covariates:
         """
         shared = dict(self.planned)
         for name, covered in self._covered.items():
-            covariate = self.snapshot.specification.covariate(name)
-            before = self._plan(covariate, self.alterations[name].values)
+            before = self.alterations[name].planned.copy()
             ahead = slice(WEEK_AROUND, -WEEK_AROUND)
             before[:, ahead] = np.where(covered, shared[name][:, ahead], before[:, ahead])
             shared[name] = before

@@ -54,7 +54,7 @@ def model_file(last_horizon: int) -> str:
 
 
 def booster_file(last_horizon: int) -> str:
-    """Return the name of the same model as LightGBM text, which computes explanations."""
+    """Return the name of the same model as LightGBM text, of which explanations are made."""
     return f"booster-{last_horizon}.txt"
 
 

@@ -22,6 +22,7 @@ from load.library import (
     runner,
     startup,
     training,
+    whatif,
 )
 from load.library.subject import Advance, Subject, subject_of
 from load.record import Table
@@ -34,6 +35,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "reconciliation": lambda _, advance: reconciliation.tables(advance),
     "features": lambda subject, advance: [features.table(subject, advance)],
     "refresh": lambda subject, advance: [refresh.table(subject, advance)],
+    "whatif": lambda subject, advance: [whatif.table(subject, advance)],
     "layers": lambda subject, advance: [layers.table(subject, advance)],
     "startup": startup.tables,
     "training": lambda subject, advance: [training.table(subject, advance)],

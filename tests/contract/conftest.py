@@ -14,10 +14,8 @@ from typing import Any
 
 import anyio
 import httpx
-import numpy as np
 import pytest
 from filelock import FileLock
-from numpy.typing import NDArray
 from sqlalchemy import Engine
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
@@ -44,7 +42,6 @@ from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from middleware.routing import dispatch
-from models.engine import ForecastEngine
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
@@ -55,6 +52,7 @@ from storage.keys import Scope as KeyScope
 from storage.migrations import upgrade
 from storage.outlier_events import OutlierEventStore
 from telemetry.request_log import request_log
+from tests.support.runners import LocalRunners
 from training.pipeline import train
 from training.recipe import Recipe
 
@@ -109,30 +107,6 @@ def check_problem(response: httpx.Response) -> None:
     assert document["error"] == document["detail"]
     body = response.text.replace(document["instance"], "")
     assert not _INTERNALS.search(body), body
-
-
-@dataclass
-class LocalRunners:
-    """Both runners, as the service calls them, over the engine of this process."""
-
-    engine: ForecastEngine
-    inferred: list[int] = field(default_factory=list)
-
-    async def infer(
-        self, bundle: str, snapshot: str, rows: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        self._check(bundle, snapshot)
-        self.inferred.append(len(rows))
-        return self.engine.bundle.model.predict(rows)
-
-    async def reconcile(
-        self, bundle: str, snapshot: str, base: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        self._check(bundle, snapshot)
-        return self.engine.reconciliation.reconcile(base).values
-
-    def _check(self, bundle: str, snapshot: str) -> None:
-        assert (bundle, snapshot) == (self.engine.bundle.name, self.engine.snapshot.name)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from load.library import (
     subject,
     synthetic,
     training,
+    whatif,
 )
 from load.library.reconciliation_ways import OURS, SPARSE_NON_NEGATIVE, WAYS, measure, residuals
 from load.library.refresh_run import PHASES as REFRESH_PHASES
@@ -113,6 +114,14 @@ def test_a_different_column_is_detected(snapshot: Snapshot, name: str) -> None:
     off = {**own, name: own[name] + 1e-5}
     with pytest.raises(AssertionError, match=f"{name} differs"):
         features.check(own, off, snapshot, origin)
+
+
+def test_what_ifs_and_explanations_are_measured_by_what_they_are_of(small: Subject) -> None:
+    table = whatif.table(small, silent, calls=2)
+    calls = [str(name) for name in table.column("call")]
+    assert len(calls) == len(set(calls)) == 7
+    assert {"what-if of a series", "what-if of a store", "what-if of the total"} < set(calls)
+    numbers(table, "p50 ms", "p95 ms", "processor ms")
 
 
 def test_a_refresh_is_measured_by_phase(small: Subject) -> None:

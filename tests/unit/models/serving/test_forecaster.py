@@ -1,0 +1,179 @@
+"""Forecasts and what-ifs of a release: what is computed, what is cached, and who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anyio
+import anyio.lowlevel
+import numpy as np
+import pytest
+
+from models.scenario import SET, Adjustment
+from models.serving.forecaster import (
+    MAX_CONCURRENT,
+    PAST_OUTPUTS,
+    SMALL_ROWS,
+    Comparison,
+    Forecaster,
+)
+from models.serving.release import LoadedRelease, load_release
+from storage.artifacts import Release, Store
+from tests.support.runners import LocalRunners
+
+SECONDS = 20.0
+HORIZONS = np.arange(1, 31)  # of both segments
+
+
+@pytest.fixture(scope="module")
+def serving(trained: Store, release: Release) -> LoadedRelease:
+    return load_release(trained, release)
+
+
+@pytest.fixture
+def runners(serving: LoadedRelease) -> LocalRunners:
+    return LocalRunners(serving.engine)
+
+
+@pytest.fixture
+def forecaster(serving: LoadedRelease, runners: LocalRunners) -> Forecaster:
+    return Forecaster(serving, runners, runners)
+
+
+@pytest.fixture(scope="module")
+def past(serving: LoadedRelease) -> int:
+    return serving.engine.snapshot.newest_origin - 200
+
+
+@pytest.fixture(scope="module")
+def series(serving: LoadedRelease) -> int:
+    return serving.engine.snapshot.hierarchy.index["store:1/family:LIQUOR,WINE,BEER"]
+
+
+def promote(origin: int, value: float, *, days: int = 5) -> list[Adjustment]:
+    return [Adjustment("onpromotion", SET, value, origin + 2, origin + 1 + days)]
+
+
+def compare(
+    forecaster: Forecaster, origin: int, node: int, adjustments: Sequence[Adjustment]
+) -> Comparison:
+    return anyio.run(forecaster.compare, origin, HORIZONS, node, adjustments)
+
+
+def assert_equal_bits(one: Comparison, other: Comparison) -> None:
+    np.testing.assert_array_equal(one.baseline, other.baseline)
+    np.testing.assert_array_equal(one.scenario, other.scenario)
+    np.testing.assert_array_equal(one.predicted, other.predicted)
+    assert one.levels_as_planned == other.levels_as_planned
+
+
+# --- past origins -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("node", ["store:1/family:LIQUOR,WINE,BEER", "store:2", "total"])
+def test_later_scenarios_of_a_past_origin_predict_their_own_rows_alone(
+    serving: LoadedRelease, forecaster: Forecaster, runners: LocalRunners, past: int, node: str
+) -> None:
+    """And equal those of a forecaster that has computed nothing before, bit for bit."""
+    row = serving.engine.snapshot.hierarchy.index[node]
+    compare(forecaster, past, row, promote(past, 3))
+    (first,) = runners.inferred
+    every = len(serving.engine.reconciliation.modelled_nodes) * len(HORIZONS)
+    assert first > every
+    for value in (9, 40):
+        runners.inferred.clear()
+        later = compare(forecaster, past, row, promote(past, value))
+        assert 0 < sum(runners.inferred) < every
+        fresh = Forecaster(serving, runners, runners)
+        assert_equal_bits(later, compare(fresh, past, row, promote(past, value)))
+
+
+def test_a_scenario_after_a_forecast_of_the_same_days_uses_its_outputs(
+    serving: LoadedRelease, forecaster: Forecaster, runners: LocalRunners, past: int, series: int
+) -> None:
+    plain = anyio.run(forecaster.forecast, past, HORIZONS)
+    np.testing.assert_array_equal(plain, serving.engine.forecast(past, HORIZONS).values)
+    runners.inferred.clear()
+    comparison = compare(forecaster, past, series, promote(past, 9))
+    assert 0 < sum(runners.inferred) <= 2 * len(HORIZONS)
+    np.testing.assert_array_equal(comparison.baseline, plain)
+    runners.inferred.clear()
+    np.testing.assert_array_equal(anyio.run(forecaster.forecast, past, HORIZONS), plain)
+    assert runners.inferred == []
+
+
+@pytest.mark.parametrize("other", ["origin", "days"])
+def test_outputs_of_other_days_are_not_used(
+    serving: LoadedRelease,
+    forecaster: Forecaster,
+    runners: LocalRunners,
+    past: int,
+    series: int,
+    other: str,
+) -> None:
+    compare(forecaster, past, series, promote(past, 3))
+    origin, days = (past - 1, HORIZONS) if other == "origin" else (past, HORIZONS[5:] + 2)
+    adjustments = [Adjustment("onpromotion", SET, 3, origin + 10, origin + 15)]
+    comparison = anyio.run(forecaster.compare, origin, days, series, adjustments)
+    np.testing.assert_array_equal(comparison.baseline, serving.engine.forecast(origin, days).values)
+
+
+def test_the_origins_whose_outputs_are_kept_are_bounded(
+    forecaster: Forecaster, past: int, series: int
+) -> None:
+    for before in range(PAST_OUTPUTS + 2):
+        compare(forecaster, past - before, series, promote(past - before, 3))
+    assert len(forecaster.past_outputs) == PAST_OUTPUTS
+
+
+# --- who waits --------------------------------------------------------------------------------
+
+
+class Holding(LocalRunners):
+    """Runners that hold large calls of the model until they are released."""
+
+    def __init__(self, engine: object) -> None:
+        super().__init__(engine)  # type: ignore[arg-type]
+        self.release, self.waiting = anyio.Event(), 0
+
+    async def infer(self, bundle: str, snapshot: str, rows: np.ndarray) -> np.ndarray:
+        if len(rows) > 200:
+            self.waiting += 1
+            await self.release.wait()
+        return await super().infer(bundle, snapshot, rows)
+
+
+def test_a_scenario_of_a_series_does_not_wait_for_those_of_the_total(
+    serving: LoadedRelease, series: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of which as many run as may, and one more waits."""
+    monkeypatch.setattr("models.serving.forecaster.SMALL_ROWS", 200)
+    origin = serving.engine.snapshot.newest_origin
+    finished: list[str] = []
+
+    async def main() -> None:
+        runners = Holding(serving.engine)
+        forecaster = Forecaster(serving, runners, runners)
+
+        async def ask(name: str, node: int) -> None:
+            await forecaster.compare(origin, HORIZONS, node, promote(origin, 9, days=20))
+            finished.append(name)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(MAX_CONCURRENT + 1):
+                group.start_soon(ask, "total", 0)
+            with anyio.fail_after(SECONDS):
+                while runners.waiting < MAX_CONCURRENT:
+                    await anyio.lowlevel.checkpoint()
+                await ask("series", series)
+            assert finished == ["series"]
+            assert runners.waiting == MAX_CONCURRENT, "the others wait"
+            runners.release.set()
+        assert finished == ["series", *["total"] * (MAX_CONCURRENT + 1)]
+
+    anyio.run(main)
+
+
+def test_a_store_of_the_favorita_data_counts_as_small() -> None:
+    families, days = 33, 90
+    assert families * days <= SMALL_ROWS
