@@ -1,6 +1,6 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve dashboard-types docs test quick coverage check observability-test security train backtest forecast schedule schedule-test load bench bench-tracing bench-library \
+.PHONY: help serve dashboard-types docs test quick coverage check observability-test security train backtest forecast schedule schedule-test load bench bench-check bench-tracing bench-library \
 	dashboard dashboard-test lighthouse build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
@@ -104,6 +104,9 @@ bench-tracing: $(VENV)/dev.done models/artifacts/CURRENT ## Measure what tracing
 
 bench: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our server beside others over the same model (needs wrk); RECORD=1
 	@$(BIN)/python -m load.side_by_side $(if $(RECORD),--record)
+
+bench-check: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our calls beside two others, and fail if one is slower than recorded by more than 15 % (needs wrk)
+	@$(BIN)/python -m load.bench_check
 
 bench-library: $(VENV)/bench.done ## Measure the parts, beside other libraries: DATA=<folder>, WHAT="matrix growth", RECORD=1
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m load.library $(WHAT) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)

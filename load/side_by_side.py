@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -47,6 +47,8 @@ ROWS = 100
 """Number of rows of a large request, and of series of a batch."""
 _BODIES = 200
 _START_SECONDS = 60.0
+_TIMEOUT_SECONDS = 10
+"""An answer that takes longer counts as failed; wrk's 2 s only mean a busy machine."""
 
 err = Console(stderr=True)
 
@@ -118,26 +120,59 @@ def measure(artifacts: Path, rounds: int, seconds: int, workers: int, only: str)
         NotReadyError: a server does not start.
         ToolMissingError: wrk is not installed.
     """
+    with running_contenders(artifacts, workers) as contenders:
+        wanted = [contender for contender in contenders if only in contender.name]
+        warm_up(wanted)
+        return measure_in_turn(wanted, rounds, seconds)
+
+
+@contextmanager
+def running_contenders(
+    artifacts: Path, workers: int, rivals: Container[str] | None = None
+) -> Iterator[list[Contender]]:
+    """Start our server and its rivals, yield the requests to them, and stop them after the block.
+
+    Args:
+        rivals: names of those to start; all if None.
+
+    Raises:
+        NotReadyError: a server does not start.
+        ToolMissingError: wrk is not installed.
+    """
     require_wrk()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlrf-bench-")))
         ours = stack.enter_context(serving(artifacts, workers=workers))
         bundle = load_engine(ours.store, ours.store.current()).bundle
         model = bundle.path / model_file(min(bundle.facts.segments))
-        rivals = {
+        urls = {
             name: stack.enter_context(_start_rival(folder, name, command, model))
             for name, command in _rival_commands(workers).items()
+            if rivals is None or name in rivals
         }
-        every = [*our_contenders(ours), *_rival_contenders(rivals, _rows(ours.store))]
-        contenders = [contender for contender in every if only in contender.name]
-        results: dict[str, list[WrkResult]] = {contender.name: [] for contender in contenders}
+        yield [*our_contenders(ours), *_rival_contenders(urls, _rows(ours.store))]
+
+
+def warm_up(contenders: Sequence[Contender]) -> None:
+    """Send each request once and then for a second, so that "cached" measures hits.
+
+    Raises:
+        NotReadyError: one is not answered with 200.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlrf-bench-") as folder:
         for contender in contenders:
             check_contender(contender)
-            run_wrk(contender, folder, 1)  # fills the cache, so that "cached" measures hits
-        turns = list(product(range(rounds), contenders))
+            run_wrk(contender, Path(folder), 1)
+
+
+def measure_in_turn(contenders: Sequence[Contender], rounds: int, seconds: int) -> list[Table]:
+    """Measure running contenders in rounds; return a table of each kind of work."""
+    results: dict[str, list[WrkResult]] = {contender.name: [] for contender in contenders}
+    turns = list(product(range(rounds), contenders))
+    with tempfile.TemporaryDirectory(prefix="mlrf-bench-") as folder:
         for _, contender in track(turns, "Measuring", console=err):
-            results[contender.name].append(run_wrk(contender, folder, seconds))
-        return [_table(work, contenders, results) for work in (ONE, MANY)]
+            results[contender.name].append(run_wrk(contender, Path(folder), seconds))
+    return [_table(work, contenders, results) for work in (ONE, MANY)]
 
 
 def require_wrk() -> None:
@@ -292,6 +327,7 @@ def run_wrk(contender: Contender, folder: Path, seconds: int) -> WrkResult:
     bodies.write_bytes(b"\n".join(contender.bodies))
     script = Path(__file__).with_suffix(".lua")
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
+    command += ["--timeout", f"{_TIMEOUT_SECONDS}s"]
     command += [contender.url, "--", contender.path, str(bodies), *contender.headers]
     output = subprocess.run(command, check=True, capture_output=True).stdout
     summary: dict[str, Any] = orjson.loads(output.splitlines()[-1])
