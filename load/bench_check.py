@@ -23,17 +23,10 @@ from config.paths import ROOT
 from load import record
 from load.page import markdown
 from load.record import Machine, Table
+from load.rival_servers import BASELINES, RIVALS
 from load.server import NotReadyError
-from load.side_by_side import (
-    BASELINES,
-    NAME,
-    Contender,
-    ToolMissingError,
-    err,
-    measure_in_turn,
-    running_contenders,
-    warm_up,
-)
+from load.side_by_side import NAME, err, measure_in_turn, running_bench, warm_up
+from load.wrk import Contender, ToolMissingError
 
 TOLERANCE = 0.15
 """Share by which a ratio may change."""
@@ -101,11 +94,12 @@ def main(
     recorded = record.read(NAME)
     _match_machine(recorded.machine)
     try:
-        with running_contenders(artifacts, workers, BASELINES.values()) as contenders:
-            warm_up(contenders)
+        bases = [rival for rival in RIVALS if rival.name in BASELINES.values()]
+        with running_bench(artifacts, workers, bases) as bench:
+            warm_up(bench.contenders)
 
             def measure(calls: Collection[str] | None) -> list[Table]:
-                return measure_in_turn(select_calls(contenders, calls), rounds, seconds)
+                return measure_in_turn(select_calls(bench.contenders, calls), rounds, seconds)
 
             comparisons = check_ratios(recorded.tables, measure, tolerance)
     except (NotReadyError, ToolMissingError) as error:

@@ -27,14 +27,13 @@ from load.page import markdown
 from load.record import Table
 from load.server import NotReadyError, end, free_port
 from load.serving import Product, serving
-from load.side_by_side import (
+from load.side_by_side import err, our_contenders
+from load.wrk import (
     CONNECTIONS,
     ONE,
     ToolMissingError,
     WrkResult,
     check_contender,
-    err,
-    our_contenders,
     require_wrk,
     run_wrk,
 )

@@ -17,7 +17,9 @@ from load.bench_check import (
     table_of,
 )
 from load.record import Cell, Table
-from load.side_by_side import BASELINES, MANY, NAME, ONE, Contender
+from load.rival_servers import BASELINES
+from load.side_by_side import NAME
+from load.wrk import MANY, ONE, Contender
 
 COLUMNS = ("", "requests/s", "failed", "× FastAPI", "× Starlette")
 CACHED, COMPUTED = "/predict/simple, cached", "/predict/simple, computed"
