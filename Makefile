@@ -1,6 +1,6 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve dashboard-types docs test quick coverage check observability-test security train backtest forecast schedule schedule-test load bench bench-check bench-tracing bench-library \
+.PHONY: help serve dashboard-types docs test quick coverage check observability-test security train backtest forecast schedule schedule-test load bench bench-check bench-tracing bench-library flame \
 	dashboard dashboard-test lighthouse build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
@@ -14,6 +14,7 @@ LEVELS ?=
 DAYS ?=
 RECORD ?=
 PEERS ?=
+FORMAT ?=
 NAME ?= mlrf
 IMAGE ?= $(NAME):$(shell tools/version show)
 SBOM ?= sbom.json
@@ -108,6 +109,9 @@ bench: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our server beside 
 
 bench-check: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our calls beside two others, and fail if one is slower than recorded by more than 15 % (needs wrk)
 	@$(BIN)/python -m load.bench_check
+
+flame: $(VENV)/bench.done models/artifacts/CURRENT ## Draw flame graphs of a worker under load into var/flames (needs wrk): FORMAT=flamegraph or speedscope
+	@$(BIN)/python -m load.flame $(if $(FORMAT),--format $(FORMAT))
 
 bench-library: $(VENV)/bench.done ## Measure the parts, beside other libraries: DATA=<folder>, WHAT="matrix growth", RECORD=1
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m load.library $(WHAT) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
