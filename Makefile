@@ -1,6 +1,6 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve dashboard-types docs test quick coverage check observability-test security train backtest forecast schedule schedule-test load bench bench-tracing bench-library \
+.PHONY: help serve dashboard-types docs test quick coverage check observability-test security train backtest forecast schedule schedule-test load bench bench-check bench-tracing bench-library flame \
 	dashboard dashboard-test lighthouse build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
@@ -13,6 +13,8 @@ OUT ?= forecast.csv
 LEVELS ?=
 DAYS ?=
 RECORD ?=
+PEERS ?=
+FORMAT ?=
 NAME ?= mlrf
 IMAGE ?= $(NAME):$(shell tools/version show)
 SBOM ?= sbom.json
@@ -102,8 +104,14 @@ load: $(VENV)/dev.done models/artifacts/CURRENT ## Put load on the product: SCEN
 bench-tracing: $(VENV)/dev.done models/artifacts/CURRENT ## Measure what tracing costs our server (needs wrk); RECORD=1
 	@$(BIN)/python -m load.tracing $(if $(RECORD),--record)
 
-bench: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our server beside others over the same model (needs wrk); RECORD=1
-	@$(BIN)/python -m load.side_by_side $(if $(RECORD),--record)
+bench: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our server beside others over the same model (needs wrk); PEERS=all or "mlserver triton ray" for more of them, RECORD=1
+	@$(BIN)/python -m load.side_by_side $(if $(PEERS),--peers "$(PEERS)") $(if $(RECORD),--record)
+
+bench-check: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our calls beside two others, and fail if one is slower than recorded by more than 15 % (needs wrk)
+	@$(BIN)/python -m load.bench_check
+
+flame: $(VENV)/bench.done models/artifacts/CURRENT ## Draw flame graphs of a worker under load into var/flames (needs wrk): FORMAT=flamegraph or speedscope
+	@$(BIN)/python -m load.flame $(if $(FORMAT),--format $(FORMAT))
 
 bench-library: $(VENV)/bench.done ## Measure the parts, beside other libraries: DATA=<folder>, WHAT="matrix growth", RECORD=1
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m load.library $(WHAT) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
@@ -161,14 +169,17 @@ lock: ## Resolve the locks anew (needs uv: pip install --no-deps --require-hashe
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra otlp -c requirements/dev.txt -o requirements/serve.txt
 	uv pip compile -q deploy/dagster/requirements.in --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 		$(if $(UPGRADE),--upgrade) -o deploy/dagster/requirements.txt
+	for peer in requirements/peers/*.in; do grep -oE '^onnxruntime==[0-9.]+' requirements/serve.txt | \
+		uv pip compile -q $$peer -c /dev/stdin --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+		$(if $(UPGRADE),--upgrade) -o $${peer%.in}.txt || exit 1; done
 	uv pip compile -q --universal --generate-hashes $(if $(UPGRADE),--upgrade) --group lock -o requirements/tools/uv.txt
 	uv pip compile -q --universal --generate-hashes $(if $(UPGRADE),--upgrade) --group node -o requirements/tools/node.txt
 
 locks: ## Prove that LOCKS (all) can be installed, by the oldest pip and by the newest (needs the index)
-	@$(PYTHON) tools/check_locks.py $(or $(LOCKS),$(wildcard requirements/*.txt) deploy/dagster/requirements.txt)
+	@$(PYTHON) tools/check_locks.py $(or $(LOCKS),$(wildcard requirements/*.txt requirements/peers/*.txt) deploy/dagster/requirements.txt)
 
 clean: ## Remove the environment and caches; trained models stay
-	rm -rf $(VENV) $(SCHEDULE) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SCHEDULE) .venv-peers .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -exec rm -rf {} +
 
 # An environment for one lock; dev holds all that the others do, so any may come first.

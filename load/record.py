@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import orjson
@@ -105,16 +106,29 @@ def machine(libraries: Sequence[str] = LIBRARIES) -> Machine:
     )
 
 
-def write(name: str, command: str, tables: Sequence[Table], *, folder: Path = FOLDER) -> Path:
+def write(
+    name: str,
+    command: str,
+    tables: Sequence[Table],
+    *,
+    versions: Mapping[str, str] = MappingProxyType({}),
+    folder: Path = FOLDER,
+) -> Path:
     """Write the results of a run, replacing those of an earlier run of that name.
 
     Numbers are rounded to four significant digits, the precision that times have at best.
+
+    Args:
+        versions: of libraries that ran in other environments.
     """
     rounded = tuple(
         table.model_copy(update={"rows": tuple(tuple(map(_round_cell, row)) for row in table.rows)})
         for table in tables
     )
-    record = Record(name=name, command=command, machine=machine(), tables=rounded)
+    here = machine()
+    libraries = dict(sorted({**here.libraries, **versions}.items()))
+    where = here.model_copy(update={"libraries": libraries})
+    record = Record(name=name, command=command, machine=where, tables=rounded)
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"

@@ -9,21 +9,17 @@ limits in Valkey, cache, metrics, access log); the others have none.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated
 
-import httpx
 import numpy as np
 import orjson
 import typer
@@ -34,57 +30,51 @@ from config.paths import ROOT
 from config.tiers import UNLIMITED
 from load import record
 from load.page import markdown
+from load.peer_environments import FOLDER, LOCKS, NotInstalledError, install, version_in
 from load.record import Table
-from load.server import NotReadyError, end, free_port
+from load.rival_servers import BASELINES, PEERS, RIVALS, Rival, start_rival
+from load.server import NotReadyError
 from load.serving import LARGE, Product, serving
+from load.wrk import (
+    BODIES,
+    CONNECTIONS,
+    MANY,
+    ONE,
+    ROWS,
+    Contender,
+    ToolMissingError,
+    WrkResult,
+    check_contender,
+    require_wrk,
+    run_wrk,
+    tensor_body,
+)
 from models.bundle import GOLDEN_ROWS_FILE, model_file
 from models.serving.release import load_engine
 from storage.artifacts import Store
 
 NAME = "side_by_side"
-CONNECTIONS = 100
-ROWS = 100
-"""Number of rows of a large request, and of series of a batch."""
-_BODIES = 200
-_START_SECONDS = 60.0
+ALL = "all"
 
 err = Console(stderr=True)
 
 
-class ToolMissingError(RuntimeError):
-    """A missing tool: wrk is not installed."""
-
-
 @dataclass(frozen=True)
-class Contender:
-    """One kind of request to one server.
+class Bench:
+    """Our server and its rivals, running.
 
     Attributes:
-        work: contenders of the same work are compared.
-        bodies: JSON request bodies without line breaks, sent in turn.
+        contenders: the requests to all of them.
+        folder: for files of the run.
+        model: the file that rivals serve.
+        rows: rows of the model.
     """
 
-    name: str
-    work: str
-    url: str
-    path: str
-    bodies: tuple[bytes, ...]
-    headers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class WrkResult:
-    """A measurement by wrk: requests a second, latencies in milliseconds, failures."""
-
-    rate: float
-    p50: float
-    p95: float
-    p99: float
-    failed: int
-
-
-ONE, MANY = "one forecast a request", f"{ROWS} rows a request"
-BASELINES = {"FastAPI": "FastAPI + onnxruntime", "Starlette": "Starlette + orjson + onnxruntime"}
+    contenders: list[Contender]
+    folder: Path
+    model: Path
+    rows: list[list[float]]
+    workers: int
 
 
 def main(
@@ -95,24 +85,74 @@ def main(
         ROOT / "models" / "artifacts"
     ),
     only: Annotated[str, typer.Option(help="Contenders whose names hold this.")] = "",
+    peers: Annotated[
+        str, typer.Option(help=f"Further servers, or {ALL}: {', '.join(PEERS)}.")
+    ] = "",
     keep: Annotated[
         bool, typer.Option("--record", help="Write the tables into load/results/performance.")
     ] = False,
 ) -> None:
     """Measure our calls and those of others in turn, and print the ratios."""
+    names = parse_peers(peers)
     try:
-        tables = measure(artifacts, rounds, seconds, workers, only)
+        require_wrk()
+        pythons, left_out = install_peers(names)
+        with running_bench(artifacts, workers) as bench:
+            wanted = [contender for contender in bench.contenders if only in contender.name]
+            warm_up(wanted)
+            tables = measure_in_turn(wanted, rounds, seconds)
+            for name, python in pythons.items():
+                try:
+                    more = measure_peer(bench, PEERS[name], python, rounds, seconds)
+                except NotReadyError as error:
+                    err.print(f"bench: {error}", style="red", markup=False, soft_wrap=True)
+                    left_out[name] = "it did not answer"
+                else:
+                    tables = add_rows(tables, more, PEERS[name])
     except (NotReadyError, ToolMissingError) as error:
         err.print(f"bench: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
+    tables = [name_left_out(table, left_out) for table in tables]
     for table in tables:
         sys.stdout.write(markdown(table))
     if keep:
-        record.write(NAME, "make bench", tables)
+        versions = {
+            PEERS[name].package: version_in(FOLDER / name, PEERS[name].package) for name in pythons
+        }
+        command = f"make bench PEERS={peers}" if peers else "make bench"
+        record.write(NAME, command, tables, versions=versions)
 
 
-def measure(artifacts: Path, rounds: int, seconds: int, workers: int, only: str) -> list[Table]:
-    """Start all servers, measure them in rounds, and return the tables.
+def parse_peers(text: str) -> list[str]:
+    """Return the names of peers in a text, separated by spaces or commas.
+
+    Raises:
+        BadParameter: one is not known.
+    """
+    names = text.replace(",", " ").split()
+    if unknown := [name for name in names if name not in (*PEERS, ALL)]:
+        known = ", ".join((*PEERS, ALL))
+        raise typer.BadParameter(f"{', '.join(unknown)} is none of {known}", param_hint="--peers")
+    return list(PEERS) if ALL in names else list(dict.fromkeys(names))
+
+
+def install_peers(names: Sequence[str]) -> tuple[dict[str, Path], dict[str, str]]:
+    """Return the Python of each peer that can be installed, and why others cannot, by name."""
+    pythons, left_out = {}, {}
+    for name in names:
+        try:
+            pythons[name] = install(LOCKS / f"{name}.txt", FOLDER / name)
+        except NotInstalledError as error:
+            err.print(f"bench: {PEERS[name].name} is left out: {error}", style="red", markup=False)
+            left_out[name] = "it could not be installed"
+    return pythons, left_out
+
+
+@contextmanager
+def running_bench(
+    artifacts: Path, workers: int, rivals: Sequence[Rival] = RIVALS
+) -> Iterator[Bench]:
+    """Start our server and its rivals, and stop them after the block.
 
     Raises:
         NotReadyError: a server does not start.
@@ -124,30 +164,73 @@ def measure(artifacts: Path, rounds: int, seconds: int, workers: int, only: str)
         ours = stack.enter_context(serving(artifacts, workers=workers))
         bundle = load_engine(ours.store, ours.store.current()).bundle
         model = bundle.path / model_file(min(bundle.facts.segments))
-        rivals = {
-            name: stack.enter_context(_start_rival(folder, name, command, model))
-            for name, command in _rival_commands(workers).items()
-        }
-        every = [*our_contenders(ours), *_rival_contenders(rivals, _rows(ours.store))]
-        contenders = [contender for contender in every if only in contender.name]
-        results: dict[str, list[WrkResult]] = {contender.name: [] for contender in contenders}
-        for contender in contenders:
-            check_contender(contender)
-            run_wrk(contender, folder, 1)  # fills the cache, so that "cached" measures hits
-        turns = list(product(range(rounds), contenders))
-        for _, contender in track(turns, "Measuring", console=err):
-            results[contender.name].append(run_wrk(contender, folder, seconds))
-        return [_table(work, contenders, results) for work in (ONE, MANY)]
+        rows = _rows(ours.store)
+        contenders = list(our_contenders(ours))
+        for rival in rivals:
+            contenders += stack.enter_context(start_rival(rival, folder, model, rows, workers))
+        yield Bench(contenders, folder, model, rows, workers)
 
 
-def require_wrk() -> None:
-    """Refuse to begin without wrk.
+def measure_peer(bench: Bench, peer: Rival, python: Path, rounds: int, seconds: int) -> list[Table]:
+    """Start a peer, and measure it in turn with the servers that ratios are to.
+
+    It runs during its own measurement only, because some are busy without any request.
 
     Raises:
-        ToolMissingError: it is not installed.
+        NotReadyError: it does not start.
     """
-    if shutil.which("wrk") is None:
-        raise ToolMissingError("wrk is not installed; `apt-get install wrk` brings it.")
+    with start_rival(
+        peer, bench.folder, bench.model, bench.rows, bench.workers, python
+    ) as contenders:
+        warm_up(contenders)
+        bases = tuple(BASELINES.values())
+        others = [other for other in bench.contenders if other.name.startswith(bases)]
+        return measure_in_turn([*others, *contenders], rounds, seconds)
+
+
+def add_rows(tables: Sequence[Table], more: Sequence[Table], peer: Rival) -> list[Table]:
+    """Return tables with the rows of a peer from tables of another measurement."""
+    return [
+        table.model_copy(
+            update={
+                "rows": (
+                    *table.rows,
+                    *(row for row in other.rows if str(row[0]).startswith(peer.name)),
+                )
+            }
+        )
+        for table, other in zip(tables, more, strict=True)
+    ]
+
+
+def name_left_out(table: Table, left_out: Mapping[str, str]) -> Table:
+    """Return a table whose caption names the peers that were not measured, and why."""
+    if not left_out:
+        return table
+    reasons = "; ".join(f"{PEERS[name].name} ({reason})" for name, reason in left_out.items())
+    return table.model_copy(update={"caption": f"{table.caption} Left out: {reasons}."})
+
+
+def warm_up(contenders: Sequence[Contender]) -> None:
+    """Send each request once and then for a second, so that "cached" measures hits.
+
+    Raises:
+        NotReadyError: one is not answered with 200.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlrf-bench-") as folder:
+        for contender in contenders:
+            check_contender(contender)
+            run_wrk(contender, Path(folder), 1)
+
+
+def measure_in_turn(contenders: Sequence[Contender], rounds: int, seconds: int) -> list[Table]:
+    """Measure running contenders in rounds; return a table of each kind of work."""
+    results: dict[str, list[WrkResult]] = {contender.name: [] for contender in contenders}
+    turns = list(product(range(rounds), contenders))
+    with tempfile.TemporaryDirectory(prefix="mlrf-bench-") as folder:
+        for _, contender in track(turns, "Measuring", console=err):
+            results[contender.name].append(run_wrk(contender, Path(folder), seconds))
+    return [_table(work, contenders, results) for work in (ONE, MANY)]
 
 
 def our_contenders(server: Product) -> Iterator[Contender]:
@@ -157,10 +240,10 @@ def our_contenders(server: Product) -> Iterator[Contender]:
     series = [
         {"store_nbr": int(store), "family": family, "horizon": 15}
         for store, family in zip(bottoms["store_nbr"], bottoms["family"], strict=True)
-    ][:_BODIES]
+    ][:BODIES]
     simple = tuple(map(orjson.dumps, series))
     rows = _rows(server.store)
-    raw = tuple(orjson.dumps({"features": row}) for row in rows[:_BODIES])
+    raw = tuple(orjson.dumps({"features": row}) for row in rows[:BODIES])
     batch = (orjson.dumps({"predictions": (series * ROWS)[:ROWS]}),)
     keys = {name: f"X-API-Key: {server.keys[name]}" for name in (UNLIMITED, LARGE)}
     of = partial(Contender, url=server.url)
@@ -178,21 +261,13 @@ def our_contenders(server: Product) -> Iterator[Contender]:
     )
     yield of("/predict, a raw row", ONE, path="/predict", bodies=raw, headers=(key,))
     infer = "/v2/models/mlrf/infer"
-    ones = tuple(_tensor([row]) for row in rows[:_BODIES])
+    ones = tuple(tensor_body([row]) for row in rows[:BODIES])
     yield of(f"{infer}, a row", ONE, path=infer, bodies=ones, headers=(key,))
-    many = (_tensor((rows * ROWS)[:ROWS]),)
+    many = (tensor_body((rows * ROWS)[:ROWS]),)
     yield of(f"{infer}, {ROWS} rows", MANY, path=infer, bodies=many, headers=(key,))
     of_batch = partial(of, work=MANY, path="/predict/batch", bodies=batch)
     yield of_batch(f"/predict/batch, {ROWS} series, cached", headers=(key,))
     yield of_batch(f"/predict/batch, {ROWS} series, computed", headers=(key, no_cache))
-
-
-def _rival_contenders(urls: dict[str, str], rows: list[list[float]]) -> Iterator[Contender]:
-    ones = tuple(orjson.dumps({"rows": [row]}) for row in rows[:_BODIES])
-    many = (orjson.dumps({"rows": (rows * ROWS)[:ROWS]}),)
-    for name, url in urls.items():
-        yield Contender(name, ONE, url, "/predict", ones)
-        yield Contender(f"{name}, {ROWS} rows", MANY, url, "/predict", many)
 
 
 def _rows(store: Store) -> list[list[float]]:
@@ -205,98 +280,6 @@ def _rows(store: Store) -> list[list[float]]:
 
 def _bundle(store: Store) -> Path:
     return store.bundles / store.current().bundle
-
-
-def _tensor(rows: Sequence[Sequence[float]]) -> bytes:
-    """Return the body of an Open Inference Protocol request."""
-    data = [value for row in rows for value in row]
-    shape = [len(rows), len(rows[0])]
-    return orjson.dumps(
-        {"inputs": [{"name": "rows", "datatype": "FP32", "shape": shape, "data": data}]}
-    )
-
-
-def _rival_commands(workers: int) -> dict[str, tuple[str, ...]]:
-    """Return the arguments of Python that start each rival; PORT and MODEL are variables."""
-    uvicorn = ("-m", "uvicorn", "--workers", str(workers), "--log-level", "warning")
-    fast = (*uvicorn, "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--port")
-    return {
-        BASELINES["FastAPI"]: (*fast, "{port}", "load.rivals.fastapi_app:app"),
-        BASELINES["Starlette"]: (*fast, "{port}", "load.rivals.starlette_app:app"),
-        "BentoML as documented": (
-            *("-m", "bentoml", "serve", "load.rivals.bentoml_app:Predictor"),
-            *("--working-dir", str(ROOT), "--host", "127.0.0.1", "--port", "{port}"),
-        ),
-        "LitServe as documented": ("-m", "load.rivals.litserve_app"),
-    }
-
-
-@contextmanager
-def _start_rival(folder: Path, name: str, command: Sequence[str], model: Path) -> Iterator[str]:
-    """Start a rival server, yield its address once it answers, and stop it after the block.
-
-    Raises:
-        NotReadyError: it does not answer.
-    """
-    port = free_port()
-    log = folder / f"{port}.log"
-    own = (f"MODEL={model}", f"PORT={port}", f"BENTOML_HOME={folder / 'bentoml'}")
-    with log.open("wb") as written:
-        process = subprocess.Popen(
-            ["env", *own, sys.executable, *(part.format(port=port) for part in command)],
-            cwd=ROOT,
-            stdout=written,
-            stderr=written,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for_rival(name, url, log)
-        yield url
-    finally:
-        end(process)
-
-
-def _wait_for_rival(name: str, url: str, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            httpx.get(url, timeout=5, trust_env=False)
-            return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-    raise NotReadyError(f"{name} did not answer within {_START_SECONDS:.0f} s:\n{tail}")
-
-
-def check_contender(contender: Contender) -> None:
-    """Send the first request of a contender.
-
-    Raises:
-        NotReadyError: it is not answered with 200.
-    """
-    headers = dict(header.split(": ", 1) for header in contender.headers)
-    response = httpx.post(
-        contender.url + contender.path,
-        content=contender.bodies[0],
-        headers={"Content-Type": "application/json", **headers},
-        timeout=60,
-        trust_env=False,
-    )
-    if response.status_code != 200:
-        raise NotReadyError(f"{contender.name}: {response.status_code} {response.text[:500]}")
-
-
-def run_wrk(contender: Contender, folder: Path, seconds: int) -> WrkResult:
-    """Measure a contender with wrk for so many seconds."""
-    bodies = folder / "bodies"
-    bodies.write_bytes(b"\n".join(contender.bodies))
-    script = Path(__file__).with_suffix(".lua")
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
-    command += [contender.url, "--", contender.path, str(bodies), *contender.headers]
-    output = subprocess.run(command, check=True, capture_output=True).stdout
-    summary: dict[str, Any] = orjson.loads(output.splitlines()[-1])
-    rate = summary["requests"] / summary["seconds"]
-    return WrkResult(rate, summary["p50"], summary["p95"], summary["p99"], summary["failed"])
 
 
 def _table(

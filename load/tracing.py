@@ -26,18 +26,17 @@ from load.page import markdown
 from load.record import Table
 from load.server import NotReadyError
 from load.serving import Product, serving
-from load.side_by_side import (
+from load.side_by_side import err, our_contenders
+from load.sink import running_sink, trace_settings
+from load.wrk import (
     CONNECTIONS,
     ONE,
     ToolMissingError,
     WrkResult,
     check_contender,
-    err,
-    our_contenders,
     require_wrk,
     run_wrk,
 )
-from load.sink import running_sink, trace_settings
 
 NAME = "tracing"
 OFF = "off"

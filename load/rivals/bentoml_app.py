@@ -1,7 +1,9 @@
 """BentoML as in its tutorial: a service with one typed method.
 
-MODEL=… bentoml serve load.rivals.bentoml_app:Predictor
+MODEL=… WORKERS=2 bentoml serve load.rivals.bentoml_app:Predictor
 """
+
+import os
 
 import bentoml
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from load.rivals.session import Model
 
 
-@bentoml.service(workers=2)
+@bentoml.service(workers=int(os.environ["WORKERS"]))
 class Predictor:
     def __init__(self) -> None:
         self.model = Model()

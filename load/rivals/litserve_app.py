@@ -1,6 +1,6 @@
 # LitServe as in its tutorial:
 #
-#     MODEL=… PORT=… python -m load.rivals.litserve_app
+#     MODEL=… PORT=… WORKERS=2 python -m load.rivals.litserve_app
 #
 # Without annotations: LitServe would interpret them as FastAPI parameters.
 # mypy: ignore-errors
@@ -27,5 +27,6 @@ class Predictor(ls.LitAPI):
 
 
 if __name__ == "__main__":
-    server = ls.LitServer(Predictor(), accelerator="cpu", workers_per_device=2)
+    workers = int(os.environ["WORKERS"])
+    server = ls.LitServer(Predictor(), accelerator="cpu", workers_per_device=workers)
     server.run(host="127.0.0.1", port=int(os.environ["PORT"]), generate_client_file=False)

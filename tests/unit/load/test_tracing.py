@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from config.opentelemetry import OpenTelemetrySettings
-from load.side_by_side import WrkResult
 from load.tracing import OFF, Measured, _table, variants
+from load.wrk import WrkResult
 from tests.support.command import set_environment
 
 
