@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import structlog
@@ -73,9 +74,11 @@ from storage.key_store import KeyStore
 from storage.outbox import Outbox
 from storage.outlier_events import OutlierEventStore
 from storage.override_store import OverrideStore
-from storage.redis.client import RedisClient
 from telemetry import metrics
 from telemetry.request_log import request_log
+
+if TYPE_CHECKING:
+    from storage.redis.client import RedisClient
 
 _log = structlog.get_logger(__name__)
 
@@ -311,6 +314,8 @@ class Application:
 def _create_redis_client(settings: Settings) -> RedisClient | None:
     if settings.redis_url is None:
         return None
+    from storage.redis.client import RedisClient  # a worker without Redis does not load its library
+
     return RedisClient(
         settings.redis_url.get_secret_value(),
         on_change=lambda available: metrics.DEPENDENCY_AVAILABLE.set(available, "redis"),
