@@ -33,6 +33,7 @@ from app.figures import FIGURES_SECONDS, FigureReporter
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
 from app.lifespan import ended_before
+from app.memory import TRIM_SECONDS, return_free_memory
 from app.recording import PredictionRecorder
 from app.releases import ReleaseFollower, ReleaseRecorder
 from app.tracing import Telemetry
@@ -283,6 +284,7 @@ class Application:
             tasks.start_soon(run_every, 1.0, self._conditions.observe)
             tasks.start_soon(run_every, VITALS_SECONDS, self._vitals.observe)
             tasks.start_soon(run_every, MEMORY_SECONDS, observe_memory)
+            tasks.start_soon(run_every, TRIM_SECONDS, return_free_memory)
             tasks.start_soon(run_every, FIGURES_SECONDS, self._figures.observe)
             tasks.start_soon(run_every, RELEASES_SECONDS, self._releases.observe)
             tasks.start_soon(run_every, ROLLOUT_SECONDS, self.trial.observe)

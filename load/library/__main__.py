@@ -22,6 +22,7 @@ from load.library import (
     runner,
     startup,
     training,
+    worker_memory,
 )
 from load.library.subject import Advance, Subject, subject_of
 from load.record import Table
@@ -36,6 +37,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "refresh": lambda subject, advance: [refresh.table(subject, advance)],
     "layers": lambda subject, advance: [layers.table(subject, advance)],
     "startup": startup.tables,
+    "memory": lambda subject, advance: [worker_memory.table(subject, advance)],
     "training": lambda subject, advance: [training.table(subject, advance)],
     "growth": growth.tables,
 }
