@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import structlog
@@ -33,6 +34,7 @@ from app.figures import FIGURES_SECONDS, FigureReporter
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
 from app.lifespan import ended_before
+from app.memory import TRIM_SECONDS, return_free_memory
 from app.recording import PredictionRecorder
 from app.releases import ReleaseFollower, ReleaseRecorder
 from app.tracing import Telemetry
@@ -74,9 +76,11 @@ from storage.key_store import KeyStore
 from storage.outbox import Outbox
 from storage.outlier_events import OutlierEventStore
 from storage.override_store import OverrideStore
-from storage.redis.client import RedisClient
 from telemetry import metrics
 from telemetry.request_log import request_log
+
+if TYPE_CHECKING:
+    from storage.redis.client import RedisClient
 
 _log = structlog.get_logger(__name__)
 
@@ -282,6 +286,7 @@ class Application:
             tasks.start_soon(run_every, 1.0, self._conditions.observe)
             tasks.start_soon(run_every, VITALS_SECONDS, self._vitals.observe)
             tasks.start_soon(run_every, MEMORY_SECONDS, observe_memory)
+            tasks.start_soon(run_every, TRIM_SECONDS, return_free_memory)
             tasks.start_soon(run_every, FIGURES_SECONDS, self._figures.observe)
             tasks.start_soon(run_every, RELEASES_SECONDS, self._releases.observe)
             tasks.start_soon(run_every, ROLLOUT_SECONDS, self.trial.observe)
@@ -313,6 +318,8 @@ class Application:
 def _create_redis_client(settings: Settings) -> RedisClient | None:
     if settings.redis_url is None:
         return None
+    from storage.redis.client import RedisClient  # a worker without Redis does not load its library
+
     return RedisClient(
         settings.redis_url.get_secret_value(),
         on_change=lambda available: metrics.DEPENDENCY_AVAILABLE.set(available, "redis"),

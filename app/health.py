@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-
-from redis.exceptions import RedisError
+from typing import TYPE_CHECKING
 
 from api.health import newest_expected
 from api.schemas.facts import DegradedReason
 from middleware.auth.cached_key_store import CachedKeyStore
 from models.serving.release import LoadedRelease
 from models.serving.watcher import ReleaseWatcher
-from storage.redis.client import RedisClient, RedisUnavailableError
+from storage.redis.errors import RedisUnavailableError
 from telemetry import metrics
+
+if TYPE_CHECKING:
+    from storage.redis.client import RedisClient
 
 
 class HealthMonitor:
@@ -116,5 +118,7 @@ _DATABASE_FULL = (
 
 async def _ping(redis: RedisClient) -> None:
     """Ping Redis; the client records whether it is available."""
+    from redis.exceptions import RedisError  # a worker without Redis does not load it
+
     with suppress(RedisUnavailableError, RedisError):
         await redis.run(lambda client: client.ping())

@@ -1,39 +1,23 @@
-"""Authentication as configured, and the refusal to start a server that accepts no caller."""
+"""Authentication as configured."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import structlog
-
 from api.schemas.access import SignInOptions, SingleSignOn
+from app.admission import token_verifier_of
 from config.settings import Settings
 from config.tiers import ANONYMOUS
 from config.topics import AuthMode
-from errors import InputError
 from middleware.auth.authentication import Identity
 from middleware.auth.cached_key_store import CachedKeyStore
 from middleware.auth.caller import Caller
 from middleware.auth.identity import CredentialIdentity, EnvironmentKey
 from middleware.auth.local import LocalIdentity
-from middleware.auth.token_keys import PublicKeys, SharedSecret
-from middleware.auth.tokens import TokenVerifier
 from middleware.ratelimit.limiter import Limiter
-from storage.database import open_database
-from storage.errors import StorageError
-from storage.key_store import KeyStore
 from storage.keys import Scope
-from storage.migrations import upgrade
 
 _ALL_SCOPES = frozenset(map(str, Scope))
-_log = structlog.get_logger(__name__)
-
-NO_KEY = (
-    "mlrf: calls need a key, and there is none. Make one with `mlrf keys create <client>`, or set "
-    "API_KEY, or JWT_SECRET or JWT_KEYS_FILE; or set AUTH_MODE=disabled to answer this machine "
-    "alone without keys."
-)
 
 
 def identity_of(settings: Settings, keys: CachedKeyStore, limiter: Limiter) -> Identity:
@@ -52,7 +36,7 @@ def identity_of(settings: Settings, keys: CachedKeyStore, limiter: Limiter) -> I
         return limiter.is_exhausted(subject, anonymous)
 
     return CredentialIdentity(
-        keys, environment=environment, tokens=_tokens_of(settings), is_exhausted=is_exhausted
+        keys, environment=environment, tokens=token_verifier_of(settings), is_exhausted=is_exhausted
     )
 
 
@@ -77,51 +61,3 @@ def origins_of_sign_in(sign_on: SingleSignOn | None) -> tuple[str, ...]:
         return ()
     issuer = urlsplit(sign_on.issuer)
     return (f"{issuer.scheme}://{issuer.netloc}",)
-
-
-def _tokens_of(settings: Settings) -> TokenVerifier | None:
-    keys: SharedSecret | PublicKeys
-    if settings.jwt_secret is not None:
-        keys = SharedSecret(settings.jwt_secret.get_secret_value())
-    elif settings.jwt_keys_file is not None:
-        keys = PublicKeys(settings.jwt_keys_file)
-    else:
-        return None
-    assert settings.jwt_audience, "the settings need one wherever tokens are accepted"
-    return TokenVerifier(
-        keys,
-        audience=settings.jwt_audience,
-        issuer=settings.jwt_issuer,
-        scopes=_ALL_SCOPES,
-        tiers=settings.tiers,
-        default_tier=settings.default_tier,
-    )
-
-
-def refuse_open_server(settings: Settings) -> None:
-    """Refuse to start a server that no caller could use, or whose workers could not start.
-
-    Raises:
-        SystemExit: calls require a credential and none is configured or stored; or the
-            configured database or token keys cannot be used.
-    """
-    try:
-        tokens = _tokens_of(settings)
-    except InputError as error:
-        raise SystemExit(f"mlrf: JWT_KEYS_FILE: {error}") from None
-    try:
-        database = open_database(settings.database_url.get_secret_value())
-    except StorageError as error:
-        raise SystemExit(f"mlrf: DATABASE_URL: {error}") from None
-    try:
-        if settings.auth_mode is AuthMode.DISABLED or settings.api_key or tokens:
-            return
-        upgrade(database)
-        keys = KeyStore(database).list()
-    except StorageError as error:
-        _log.error("database_not_ready", reason=str(error))
-        return  # keys may be in it; until it is available, calls are answered by 503
-    finally:
-        database.dispose()
-    if not any(key.usable(datetime.now(UTC)) for key in keys):
-        raise SystemExit(NO_KEY)

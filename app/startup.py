@@ -6,6 +6,7 @@ It runs when BentoML imports `service`, before BentoML starts anything.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,7 @@ import structlog
 from pydantic import ValidationError
 
 from api.dashboard.build import FOLDER, is_built
-from app.bentoml_compat import supervisor
 from app.bentoml_compat.framework_logs import unify_framework_logs
-from app.identity import refuse_open_server
 from config.opentelemetry import OpenTelemetrySettings
 from config.settings import Settings, describe_faults, get_log_settings, get_settings
 from storage.artifacts import UnwritableError
@@ -57,7 +56,10 @@ def _prepare_process(framework_logging: dict[str, Any]) -> Settings:
         raise SystemExit(f"mlrf: {describe_faults(wrong)}") from None
     configure_logging(settings.log_level, settings.log_format)
     unify_framework_logs(framework_logging)
-    if supervisor.is_supervisor():  # only here: an error in a worker would not stop the supervisor
+    if is_supervisor():  # only here: an error in a worker would not stop the supervisor
+        from app.admission import refuse_open_server  # a worker needs neither of them
+        from app.bentoml_compat import supervisor
+
         refuse_open_server(settings)
         for missing in (settings.missing_extra, telemetry.missing_extra):
             if missing is not None:
@@ -65,6 +67,11 @@ def _prepare_process(framework_logging: dict[str, Any]) -> Settings:
         note_missing_dashboard(FOLDER)
         supervisor.install([RUNNER] if starts_runner(settings) else [])
     return settings
+
+
+def is_supervisor() -> bool:
+    """Return whether this process is `bentoml serve`, which starts the workers."""
+    return sys.argv[1:2] == ["serve"]
 
 
 def starts_runner(settings: Settings) -> bool:

@@ -22,7 +22,7 @@ LAG_SECONDS = 15.0
 MEMORY_SECONDS = 15.0
 """Interval at which the memory is measured: the kernel walks all pages, for milliseconds."""
 
-_ROLLUP = Path("/proc/self/smaps_rollup")
+_ROLLUP = "/proc/{}/smaps_rollup"
 _PSS = b"Pss:"
 
 
@@ -61,13 +61,13 @@ async def observe_memory() -> None:
         metrics.WORKER_MEMORY.set(memory)
 
 
-def proportional_memory() -> int | None:
-    """Return the memory of this process in bytes, of pages that it shares its part.
+def proportional_memory(process: int | str = "self") -> int | None:
+    """Return the memory of a process in bytes, of pages that it shares its part.
 
     None where the system does not tell: it is Linux that has `_ROLLUP`.
     """
     with suppress(OSError):
-        for line in _ROLLUP.read_bytes().splitlines():
+        for line in Path(_ROLLUP.format(process)).read_bytes().splitlines():
             if line.startswith(_PSS):
                 return int(line.split()[1]) * 1024
     return None

@@ -6,21 +6,19 @@ requests need.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
+from lifecycle.priority import yield_to_workers
 from models.serving.comparison import compare_challenger
 from models.serving.release import load_release
 from storage.artifacts import ArtifactError, Release, Store
 
 Document = dict[str, Any]
 Result = TypeVar("Result")
-
-_NICENESS = 10
 
 
 def load_apart(store: Store, release: Release) -> None:
@@ -43,7 +41,7 @@ def compare_apart(store: Store, active: Release, challenger: Release) -> Documen
 
 def _call_apart(store: Store, function: Callable[..., Result], *args: object) -> Result:
     # spawned: a worker has threads, of which a fork would copy the locks but not the holders
-    pool = ProcessPoolExecutor(1, get_context("spawn"), os.nice, (_NICENESS,))
+    pool = ProcessPoolExecutor(1, get_context("spawn"), yield_to_workers)
     try:
         with pool:
             return pool.submit(function, *args).result()

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from math import exp, sqrt
 from typing import Any
 
-from scipy.special import bdtrc
-
 from config.rollout import RolloutPlan
 from storage.rollouts import CACHED, Counts, Evidence, Role
 
@@ -129,6 +127,8 @@ def mean_worse(report: Document) -> float | None:
 
 
 def _find_failures(evidence: Sequence[Evidence], role: Role, plan: RolloutPlan) -> str | None:
+    from scipy.special import bdtrc  # takes a part of a worker's start
+
     challenger, active = total_of(evidence, role), total_of(evidence, Role.ACTIVE)
     if challenger.failures < plan.failures:
         return None

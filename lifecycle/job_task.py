@@ -35,7 +35,6 @@ LOCK_SECONDS = 60.0
 REPORT_SECONDS = 0.5
 """Least time between two reports of the progress of one step."""
 
-_NICENESS = 10
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -123,7 +122,6 @@ def run_task(work: Callable[[Task], Document]) -> NoReturn:
     os.dup2(2, 1)  # libraries that print do so into the log
     order = JobOrder.model_validate_json(sys.stdin.buffer.read())
     _die_with(order.runner)
-    os.nice(_NICENESS)  # the workers come first
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # tidies up
     task = Task(order, reports.write)
     try:

@@ -69,6 +69,8 @@ PROCESSES = {
     JobKind.SCORING: "lifecycle.monitoring.job",
 }
 """Modules that do the work of jobs, by kind, started by name: a runner loads none of them."""
+START = "lifecycle.job_start"
+"""Module that starts them, at low priority."""
 
 STOPPED = "The job was interrupted, because its runner was stopped. Ask again."
 _CANCELLED = "It was cancelled."
@@ -361,7 +363,7 @@ class JobProcess:
         self._killed_at: float | None = None
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [python, "-m", PROCESSES[order.kind]],
+                [python, "-m", START, PROCESSES[order.kind]],
                 cwd=_ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

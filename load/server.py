@@ -72,6 +72,12 @@ class Server:
         text = self.log.read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-_LOG_LINES:])
 
+    def processor_seconds(self) -> float:
+        """Return the processor time that its processes have taken so far."""
+        supervisor = psutil.Process(self.process.pid)
+        times = [each.cpu_times() for each in (supervisor, *supervisor.children(recursive=True))]
+        return sum(each.user + each.system for each in times)
+
     def workers(self) -> list[psutil.Process]:
         """Return the processes that answer requests, oldest first."""
         children = psutil.Process(self.process.pid).children()

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit  # scipy.stats takes 35 MB of a worker
 
 BLOCK_ORIGINS = 4
 _LEAST_BLOCKS = 3
@@ -34,6 +33,9 @@ def widening(count: int, tail: float, *, block: int = BLOCK_ORIGINS) -> float:
     Draws of b blocks have (b - 1) / b of the variance, and their quantiles are those of a normal
     distribution where Student's with b - 1 degrees of freedom would be right.
     """
+    # scipy.stats takes 35 MB of a worker, and this a part of its start
+    from scipy.special import ndtri, stdtrit
+
     blocks = count / _block_size(count, block)
     return float(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, tail) / ndtri(tail))
 

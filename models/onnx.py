@@ -34,6 +34,9 @@ class OnnxModel:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERROR_LEVEL
+        # its arena would keep what the largest call took, half a gigabyte for all nodes and days,
+        # for as long as the session; malloc is as fast here, and gives it back
+        options.enable_cpu_mem_arena = False
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
 
-from scipy.special import stdtrit
-
 LARGE = 0.1
 """Change, as a share of the forecast before it, from which an override is large."""
 
@@ -146,6 +144,8 @@ def _interval_of(values: Sequence[float]) -> tuple[float, float] | None:
     The days of an override share what its author believed, so their errors are not independent:
     overrides are the sample, and not days.
     """
+    from scipy.special import stdtrit  # takes a part of a worker's start
+
     count = len(values)
     if count < LEAST_OVERRIDES:
         return None

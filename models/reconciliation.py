@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.linalg import cho_factor, cho_solve
 
 from features.data.hierarchy import Hierarchy
 
@@ -60,6 +59,8 @@ class Reconciliation:
         # triangular solve. The matrix is positive definite because variances of upper nodes are
         # positive; a zero among them could make the factorisation fail.
         if len(self.weighted_upper):
+            from scipy.linalg import cho_factor  # bottom-up, the usual way, does not load it
+
             summing: sparse.csr_array = hierarchy.summing[self.weighted_upper]
             spread = np.array([variances.get(node, 0.0) for node in ids[upper:]])
             moved = summing.multiply(spread).tocsr()  # A W_b
@@ -83,6 +84,8 @@ class Reconciliation:
         """
         bottoms = base[self.hierarchy.n_upper :]
         if len(self.weighted_upper):
+            from scipy.linalg import cho_solve
+
             gap = base[self.weighted_upper] - self._summing @ bottoms
             bottoms = bottoms + self._gain @ cho_solve(self._factor, gap)
         non_negative, clipped = _clip_negative(bottoms)

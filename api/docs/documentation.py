@@ -12,8 +12,6 @@ from functools import cached_property
 from typing import Any
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -68,8 +66,10 @@ class Documentation:
 
     @cached_property
     def _calls_page(self) -> bytes:
+        from api.docs.templates import render_template  # its libraries take a part of a start
+
         paths, components = self.document["paths"], self.document["components"]["schemas"]
-        return _render_template(
+        return render_template(
             "calls.html",
             root="",
             title="Calls",
@@ -84,13 +84,15 @@ class Documentation:
 
     @cached_property
     def _errors_page(self) -> bytes:
+        from api.docs.templates import render_markdown, render_template
+
         text = (DOCUMENTS / "errors.md").read_text(encoding="utf-8")
-        html = _HEADING.sub(r'<h2 id="\1"><a href="#\1">\1</a></h2>', _MARKDOWN.render(text))
+        html = _HEADING.sub(r'<h2 id="\1"><a href="#\1">\1</a></h2>', render_markdown(text))
         html = _OTHER_PAGE.sub(
             r"\1", html
         )  # a link to a page that is not served becomes plain text
         content = Markup(html)  # nosec B704
-        return _render_template("page.html", root="../", title="Problems", content=content)
+        return render_template("page.html", root="../", title="Problems", content=content)
 
     async def _openapi_endpoint(self, request: Request) -> Response:
         return bytes_response_with_etag(request, self._document_bytes, media_type=JSON)
@@ -107,29 +109,6 @@ class Documentation:
             return HTMLResponse(render(), headers={"content-security-policy": policy})
 
         return endpoint
-
-
-# Only texts of this project become Markup, which is not escaped: no value of a request does.
-_MARKDOWN = MarkdownIt("commonmark").enable("table")
-
-
-def _render_inline(text: str) -> Markup:
-    return Markup(_MARKDOWN.renderInline(text))  # nosec B704
-
-
-def _render_blocks(text: str) -> Markup:
-    return Markup(_MARKDOWN.render(text))  # nosec B704
-
-
-_PAGES = Environment(
-    loader=FileSystemLoader(PAGES_FOLDER), autoescape=True, undefined=StrictUndefined
-)
-_PAGES.filters.update(markdown=_render_inline, markdown_blocks=_render_blocks)
-
-
-def _render_template(template: str, **values: Any) -> bytes:
-    page = _PAGES.get_template(template).render(**values)
-    return page.replace('href="/', f'href="{values["root"]}').encode()  # links within texts
 
 
 def _describe_operation(

@@ -14,13 +14,17 @@ from pydantic import (
     ConfigDict,
     FailFast,
     Field,
+    GetJsonSchemaHandler,
     SkipValidation,
     WithJsonSchema,
     field_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 from typing_extensions import TypeAliasType
 
 from api.schemas.field_codes import RefusedAs
+from api.schemas.field_docstrings import field_docstrings
 from errors import Code
 from features.data.reading.days import describe_form
 from features.data.specification import BOTTOM, TOTAL, Specification
@@ -135,7 +139,22 @@ _A_NODE = RefusedAs(Code.INVALID_NODE)
 
 
 class Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    """A request; the OpenAPI document describes its fields by their docstrings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        fields = handler.resolve_ref_schema(schema).get("properties", {})
+        docstrings = field_docstrings(cls)
+        for name, field in cls.model_fields.items():
+            described = fields.get(field.alias or name)
+            if described is not None and name in docstrings:
+                described.setdefault("description", docstrings[name])
+        return schema
 
 
 Name = Annotated[str, Field(max_length=1000)]

@@ -93,8 +93,3 @@ def install(beside: Sequence[str] = ()) -> None:
     """
     create: Callable[..., Any] = partial(create_private_arbiter, beside=beside)
     circus.create_standalone_arbiter = create
-
-
-def is_supervisor() -> bool:
-    """Return whether this process is `bentoml serve`, which starts the workers."""
-    return sys.argv[1:2] == ["serve"]

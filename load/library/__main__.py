@@ -23,6 +23,7 @@ from load.library import (
     startup,
     training,
     whatif,
+    worker_memory,
 )
 from load.library.subject import Advance, Subject, subject_of
 from load.record import Table
@@ -38,6 +39,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "whatif": lambda subject, advance: [whatif.table(subject, advance)],
     "layers": lambda subject, advance: [layers.table(subject, advance)],
     "startup": startup.tables,
+    "memory": lambda subject, advance: [worker_memory.table(subject, advance)],
     "training": lambda subject, advance: [training.table(subject, advance)],
     "growth": growth.tables,
 }

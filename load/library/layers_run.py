@@ -44,7 +44,7 @@ def main(artifacts: Path, folder: Path) -> None:
     from app.application import Application
 
     served: Any = service.MLRF.inner()  # type: ignore[attr-defined]  # BentoML's, without types
-    application = Application(service.settings, service.watcher, lambda: served, _refuse)
+    application = Application(service.settings, service.watcher(), lambda: served, _refuse)
     hierarchy = served.forecaster().release.engine.snapshot.hierarchy
     payload = {
         "store_nbr": int(hierarchy.bottoms["store_nbr"][0]),

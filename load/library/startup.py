@@ -15,10 +15,12 @@ from load.record import Table
 from load.server import start_server
 
 LIVE, READY, ANSWER = "spawned to alive", "spawned to ready", "first forecast, from then"
+PROCESSOR = "processor time of all processes until ready"
+WORKERS = 2
 
 
 def tables(subject: Subject, advance: Advance, *, rounds: int = 3) -> list[Table]:
-    """Return the phases of a start in one process, and of a real server with one worker."""
+    """Return the phases of a start in one process, and of a real server with its workers."""
     parts = []
     servers = []
     for number in range(rounds + 1):  # the first round warms the file system's cache
@@ -39,8 +41,8 @@ def tables(subject: Subject, advance: Advance, *, rounds: int = 3) -> list[Table
         ),
         _table(
             "start",
-            "A server with one worker, probed every 50 ms",
-            (LIVE, READY, ANSWER),
+            f"A server with {WORKERS} workers, probed every 50 ms",
+            (LIVE, READY, ANSWER, PROCESSOR),
             servers,
             subject,
         ),
@@ -50,15 +52,21 @@ def tables(subject: Subject, advance: Advance, *, rounds: int = 3) -> list[Table
 def _server(subject: Subject) -> dict[str, float]:
     with TemporaryDirectory(prefix="mlrf-load-") as scratch:
         began = perf_counter()
-        settings = {"AUTH_MODE": "disabled", "WORKERS": "1"}
+        settings = {"AUTH_MODE": "disabled", "WORKERS": str(WORKERS)}
         with start_server(Path(scratch), subject.store.root.resolve(), **settings) as server:
             server.wait_for("/livez")
             alive = perf_counter()
             server.wait_for("/readyz")
             ready = perf_counter()
+            processor = server.processor_seconds()
             server.get("/hierarchy", horizon=30, depth=1).raise_for_status()
             answered = perf_counter()
-    return {LIVE: alive - began, READY: ready - began, ANSWER: answered - ready}
+    return {
+        LIVE: alive - began,
+        READY: ready - began,
+        ANSWER: answered - ready,
+        PROCESSOR: processor,
+    }
 
 
 def _table(

@@ -21,8 +21,13 @@ def main(root: Path) -> None:
     """Do what a worker does before it is ready, then compute a first forecast."""
     watch = Stopwatch()
     os.environ["ARTIFACTS_DIR"] = str(root)
-    with watch.phase(IMPORTS):
-        import service  # noqa: F401 - all that a worker imports
+    with watch.phase(IMPORTS):  # all that a worker imports
+        import service  # noqa: F401
+        from app.memory import collection_paused
+
+        with collection_paused():
+            import app.application
+            import app.protocol  # noqa: F401
         from models import bundle
         from models.engine import ForecastEngine
         from models.onnx import OnnxModel

@@ -22,7 +22,7 @@ from middleware.auth import failures as auth_failures
 from middleware.auth.cached_key_store import KeysUnavailableError, LookupsExhaustedError
 from middleware.auth.caller import Caller
 from middleware.auth.credentials import HEADERS, Credential, credential_of
-from middleware.auth.tokens import TokenError, VerifiedToken, looks_like_token
+from middleware.auth.verified_token import TokenError, VerifiedToken, looks_like_token
 from storage.keys import PREFIX, ApiKey, PresentedKey, parse_key
 
 MIN_ENVIRONMENT_KEY = 16

@@ -12,17 +12,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jwt
 from cachetools import TLRUCache
 
 from middleware.auth.token_keys import TokenKeys
+from middleware.auth.verified_token import TokenError, VerifiedToken
 
 LEEWAY = 30.0
 """Tolerated difference of the clocks of two machines, in seconds."""
@@ -30,41 +29,7 @@ CACHE_SECONDS = 60.0
 _ENTRY_BYTES = 1_200
 MAX_SUBJECT = 128
 
-_SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 _SCOPE_CLAIMS = ("scope", "scopes", "scp")
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedToken:
-    """Verified claims of a token.
-
-    Attributes:
-        expires_at: seconds since 1970.
-    """
-
-    subject: str
-    scopes: frozenset[str]
-    tier: str
-    expires_at: float
-
-
-class TokenError(Exception):
-    """A token is refused.
-
-    Attributes:
-        reason: for the audit log, such as `token_expired`.
-        detail: for the caller.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.detail = detail
-
-
-def looks_like_token(text: str) -> bool:
-    """Return whether a text has the three parts of a token in compact form (RFC 7515)."""
-    return _SHAPE.fullmatch(text) is not None
 
 
 class TokenVerifier:

@@ -9,15 +9,14 @@ from contextlib import suppress
 from functools import cache
 
 import structlog
-from redis.exceptions import ResponseError
 
 from config.tiers import Tier
 from middleware.ratelimit.lease import Lease, lease_of
 from middleware.ratelimit.local import MOST_BYTES, LocalLimits, subject_bytes
-from middleware.ratelimit.redis import Link, SharedLimits
+from middleware.ratelimit.redis import Link, ScriptRefusedError, SharedLimits
 from middleware.ratelimit.verdict import Verdict
 from storage.cache.bounded import ByteBoundedCache
-from storage.redis.client import RedisUnavailableError
+from storage.redis.errors import RedisUnavailableError
 
 Observe = Callable[[str, str, str], None]
 """Observer of tier, outcome (`allowed`, `refused`), backend (`none`, `lease`, `redis`, `local`)."""
@@ -91,7 +90,7 @@ class Limiter:
         if self._shared is not None:
             account, now = self._lease_for(subject, tier), self._clock()
             # if Redis fails, refund the local limits, which apply during the outage
-            with suppress(RedisUnavailableError, ResponseError):
+            with suppress(RedisUnavailableError, ScriptRefusedError):
                 decision = await self._shared.charge(subject, tier, -units, -units)
                 return account.settle_refund(tier, decision, now)
         return self._local.refund(subject, tier, units)
@@ -117,7 +116,7 @@ class Limiter:
             return await self._charge_redis(self._shared, account, subject, tier, cost)
         except RedisUnavailableError:
             pass
-        except ResponseError as error:
+        except ScriptRefusedError as error:
             if not self._script_refused:
                 _log.error("limits_refused_by_redis", reason=str(error))
                 self._script_refused = True
@@ -169,7 +168,7 @@ class Limiter:
         if account.pending is not None or not want:
             return
         # an error is ignored here: the next request that needs Redis handles it
-        with account.mark_pending(), suppress(RedisUnavailableError, ResponseError):
+        with account.mark_pending(), suppress(RedisUnavailableError, ScriptRefusedError):
             account.settle(tier, 0, await shared.charge(subject, tier, 1, want), now)
 
     def _lease_for(self, subject: str, tier: Tier) -> Lease:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from config.tiers import Tier
 from middleware.ratelimit.gcra import Decision, rate_of
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 T = TypeVar("T")
 
 SCRIPT = Path(__file__).with_name("gcra.lua").read_text(encoding="utf-8")
 _DIGEST = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+
+
+class ScriptRefusedError(Exception):
+    """Redis works, and refuses to run the script."""
 
 
 class Link(Protocol):
@@ -39,8 +43,11 @@ class SharedLimits:
 
         Raises:
             RedisUnavailableError: Redis failed; it may have charged nevertheless.
-            redis.exceptions.ResponseError: Redis refused to run the script.
+            ScriptRefusedError: Redis refused to run the script.
         """
+        # a worker without Redis does not load its library
+        from redis.exceptions import NoScriptError, ResponseError
+
         rate = rate_of(tier)
         key = f"{self._prefix}{tier.name}:{subject}"
         arguments = (1, key, need, want, rate.quota, rate.period, rate.burst)
@@ -53,4 +60,7 @@ class SharedLimits:
                 answer = await client.eval(SCRIPT, *arguments)
             return answer
 
-        return Decision(*await self._link.run(ask))
+        try:
+            return Decision(*await self._link.run(ask))
+        except ResponseError as error:
+            raise ScriptRefusedError(str(error)) from error

@@ -7,14 +7,17 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
 
 from storage.cache.keys import CacheKey
 from storage.cache.shared import SharedAnswers
-from storage.redis.client import RedisClient
 from telemetry import spans
 from telemetry.spans import NO_SPAN, Span
+
+if TYPE_CHECKING:
+    from storage.redis.client import RedisClient
 
 LARGEST_PART = 8
 """A body larger than 1/LARGEST_PART of the memory tier is not stored there."""

@@ -11,14 +11,16 @@ import hmac
 import random
 import secrets
 import time
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
 import structlog
-from redis.exceptions import RedisError
 
 from storage.cache.encoding import LARGEST_BODY, code_of, decode, encode
 from storage.cache.keys import CacheKey
-from storage.redis.client import RedisClient, RedisUnavailableError
+from storage.redis.errors import RedisUnavailableError
+
+if TYPE_CHECKING:
+    from storage.redis.client import RedisClient
 
 Token = NewType("Token", str)
 """Identity of the holder of a lease, so that no worker releases the lease of another."""
@@ -133,6 +135,8 @@ class SharedAnswers:
 
     async def _run_script(self, script: str, key: CacheKey, *arguments: str | bytes | int) -> Any:
         """Run a script on the keys of value and lease; return None if Redis fails."""
+        from redis.exceptions import RedisError  # a worker without Redis does not load it
+
         value = f"{self._namespace}:answer:{key}"
         try:
             answer = await self._link.run(

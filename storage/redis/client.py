@@ -33,6 +33,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from errors import InputError
+from storage.redis.errors import RedisUnavailableError
 from storage.redis.stall_tolerant_timeout import stall_tolerant_timeout
 from telemetry.stages import Stage, timed
 
@@ -59,10 +60,6 @@ pipeline redis-py puts text of its own before them."""
 _ATTRIBUTES = {"db.system.name": "redis"}
 
 _log = structlog.get_logger(__name__)
-
-
-class RedisUnavailableError(Exception):
-    """Redis is unavailable; the caller must use its fallback."""
 
 
 class RedisClient:

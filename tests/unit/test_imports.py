@@ -237,6 +237,48 @@ def test_a_serving_process_loads_no_training_library(tmp_path: Path) -> None:
     assert {"telemetry.spans"} == {*modules} & {"telemetry.spans", "telemetry.tracing"}
     assert {"service", "api", "models", "features", "onnxruntime"} <= loaded
     assert loaded & (TRAINING_ONLY | {"cli", "dbos", "hvac", "boto3", "grpc"}) == set()
+    assert {*modules} & LATE == set()
+
+
+LATE = {
+    *("alembic", "jwt", "mako", "markdown_it", "redis", "scipy.linalg", "scipy.special"),
+    *("storage.migrations.steps", "storage.redis.client", "middleware.auth.tokens"),
+}
+"""Modules that a worker loads when a setting or a request needs them: they take time of its
+start, and memory of all its life."""
+
+FOR_WORKERS = {
+    *("alembic", "onnxruntime", "redis", "scipy", "sqlalchemy"),
+    *("api.contract", "app.application", "models"),
+}
+"""Modules that the supervisor, which workers wait for, does not load."""
+
+
+@pytest.mark.slow
+def test_the_supervisor_loads_nothing_that_only_workers_need(tmp_path: Path) -> None:
+    script = (
+        "import json, sys; sys.argv[1:] = ['serve']; import service; "
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    environment = {
+        **os.environ,
+        "ARTIFACTS_DIR": str(tmp_path),
+        "BENTOML_HOME": str(tmp_path),
+        "AUTH_MODE": "disabled",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/mlrf.db",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    modules = json.loads(done.stdout.splitlines()[-1])
+    assert {*modules} & FOR_WORKERS == set()
+    assert "circus.arbiter" in modules, "this process is not a supervisor"
 
 
 # --- the environment --------------------------------------------------------------------------

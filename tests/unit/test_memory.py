@@ -29,7 +29,8 @@ from middleware.auth.cached_key_store import MOST_USES, CachedKeyStore, _Entry
 from middleware.auth.caller import Caller
 from middleware.auth.identity import CredentialIdentity, EnvironmentKey
 from middleware.auth.token_keys import SharedSecret
-from middleware.auth.tokens import TokenVerifier, VerifiedToken
+from middleware.auth.tokens import TokenVerifier
+from middleware.auth.verified_token import VerifiedToken
 from middleware.context import context_of
 from middleware.ratelimit.limiter import Limiter
 from middleware.ratelimit.local import LocalLimits

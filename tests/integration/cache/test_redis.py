@@ -12,7 +12,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from storage.redis.client import RedisClient, RedisUnavailableError
+from storage.redis.client import RedisClient
+from storage.redis.errors import RedisUnavailableError
 from tests.support.clock import Clock
 from tests.support.valkey import Valkey
 

@@ -99,5 +99,8 @@ def test_an_unexpected_error_fails_the_job_and_its_log_has_the_traceback(
 def test_a_reload_has_a_lower_priority_than_the_workers(desk: Desk, runner: RunningRunner) -> None:
     with desk.forecast_lock():
         job = desk.wait(desk.reload("newer"), lambda job: job.phase == "forecasting all nodes")
-        assert runner.process_of(job).nice() > runner.process.nice()
+        process = runner.process_of(job)
+        assert process.nice() > runner.process.nice()
+        group = Path(f"/proc/{process.pid}/autogroup")
+        assert not group.exists() or group.read_text().endswith("nice 10\n")
     desk.finish(job)

@@ -12,6 +12,7 @@ from threading import Barrier
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from config.paths import ROOT
@@ -20,7 +21,8 @@ from storage.database import reading, writing
 from storage.errors import StorageError
 from storage.key_store import KeyStore
 from storage.keys import Scope
-from storage.migrations import upgrade
+from storage.migrations import newest_step, upgrade
+from storage.migrations.steps import alembic_config
 from storage.tables import METADATA
 
 
@@ -43,6 +45,22 @@ def test_a_second_run_changes_nothing(engine: Engine, keys: KeyStore) -> None:
     upgrade(engine)
     assert tables(engine) == before
     assert keys.list() == (key,)
+
+
+def test_the_newest_step_is_found_without_the_library_of_migrations() -> None:
+    assert newest_step() == ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def test_a_database_at_the_newest_step_does_not_load_the_library(
+    engine: Engine, open_engine: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading it would take a tenth of the start of a worker."""
+    monkeypatch.setitem(sys.modules, "storage.migrations.steps", None)
+    upgrade(engine)
+    with writing(engine) as connection:
+        connection.execute(text("update alembic_version set version_num = '0001'"))
+    with pytest.raises(ImportError):
+        upgrade(engine)
 
 
 def test_processes_that_start_together_do_not_clash(

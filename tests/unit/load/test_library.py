@@ -32,6 +32,7 @@ from load.library import (
     synthetic,
     training,
     whatif,
+    worker_memory,
 )
 from load.library.reconciliation_ways import OURS, SPARSE_NON_NEGATIVE, WAYS, measure, residuals
 from load.library.refresh_run import PHASES as REFRESH_PHASES
@@ -137,8 +138,16 @@ def test_a_start_is_measured_by_phase_and_in_total(small: Subject) -> None:
     phases, start = startup.tables(small, silent, rounds=1)
     assert phases.column("phase") == list(START_PHASES)
     numbers(phases, "s")
-    assert start.column("phase") == [startup.LIVE, startup.READY, startup.ANSWER]
+    phases_of_server = [startup.LIVE, startup.READY, startup.ANSWER, startup.PROCESSOR]
+    assert start.column("phase") == phases_of_server
     numbers(start, "s")
+
+
+@pytest.mark.e2e
+def test_the_memory_of_workers_is_measured_before_and_after_calls(small: Subject) -> None:
+    table = worker_memory.table(small, silent, heavy=6)
+    assert table.column("when") == list(worker_memory.STATES)
+    numbers(table, "PSS MiB, largest", "PSS MiB, least", "RSS MiB, largest")
 
 
 def test_a_training_is_measured_by_step(small: Subject, monkeypatch: pytest.MonkeyPatch) -> None:

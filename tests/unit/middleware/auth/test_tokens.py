@@ -26,7 +26,8 @@ from jwt.algorithms import RSAAlgorithm
 from errors import InputError
 from middleware.auth import tokens as module
 from middleware.auth.token_keys import CHECK_SECONDS, PublicKeys, SharedSecret, TokenKeys
-from middleware.auth.tokens import TokenError, TokenVerifier, VerifiedToken, looks_like_token
+from middleware.auth.tokens import TokenVerifier
+from middleware.auth.verified_token import TokenError, VerifiedToken, looks_like_token
 from tests.support.clock import Clock
 
 SECRET = "a shared secret of the sign-on, 40 chars"

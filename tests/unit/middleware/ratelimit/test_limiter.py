@@ -15,7 +15,7 @@ from middleware.ratelimit.gcra import MICROSECONDS, Rate, charge
 from middleware.ratelimit.lease import MEMORY_SECONDS, lease_of
 from middleware.ratelimit.limiter import Limiter
 from middleware.ratelimit.verdict import Verdict
-from storage.redis.client import RedisUnavailableError
+from storage.redis.errors import RedisUnavailableError
 from tests.support.clock import Clock
 
 T = TypeVar("T")

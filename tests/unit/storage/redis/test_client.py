@@ -14,7 +14,8 @@ from structlog.testing import CapturingLogger
 
 import storage.redis.client
 from errors import InputError
-from storage.redis.client import RedisClient, RedisUnavailableError
+from storage.redis.client import RedisClient
+from storage.redis.errors import RedisUnavailableError
 from tests.support.clock import Clock
 
 URL = "redis://user:geheim@localhost:6379/0"
