@@ -15,6 +15,7 @@ from load import page, record
 from load.library import (
     features,
     growth,
+    large,
     layers,
     matrix,
     reconciliation,
@@ -42,8 +43,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "memory": lambda subject, advance: [worker_memory.table(subject, advance)],
     "training": lambda subject, advance: [training.table(subject, advance)],
     "growth": growth.tables,
+    "large": lambda subject, advance: [large.table(subject, advance)],
 }
-LONG = ("training",)
+LONG = ("training", "large")
 """Benchmarks that take minutes on a retailer's tables: run there only when named."""
 _COMMAND = "python -m load.library"
 

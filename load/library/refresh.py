@@ -22,7 +22,7 @@ def table(subject: Subject, advance: Advance, *, rounds: int = 3) -> Table:
     runs = []
     for _ in range(rounds):
         with TemporaryDirectory(prefix="mlrf-load-") as scratch:
-            store = _without_forecasts(subject.store, Path(scratch))
+            store = store_without_forecasts(subject.store, Path(scratch))
             run = run_module(refresh_run.__name__, str(store.root), str(subject.data.resolve()))
         runs.append(run)
         advance("refresh")
@@ -44,7 +44,7 @@ def table(subject: Subject, advance: Advance, *, rounds: int = 3) -> Table:
     )
 
 
-def _without_forecasts(store: Store, folder: Path) -> Store:
+def store_without_forecasts(store: Store, folder: Path) -> Store:
     """Copy the serving bundle into an empty store, so that the refresh computes everything."""
     own, release = Store(folder / "artifacts"), store.current()
     shutil.copytree(store.bundles / release.bundle, own.bundles / release.bundle)

@@ -13,6 +13,7 @@ from load.library.startup_run import PHASES
 from load.library.subject import Advance, Subject
 from load.record import Table
 from load.server import start_server
+from storage.artifacts import Store
 
 LIVE, READY, ANSWER = "spawned to alive", "spawned to ready", "first forecast, from then"
 PROCESSOR = "processor time of all processes until ready"
@@ -26,7 +27,7 @@ def tables(subject: Subject, advance: Advance, *, rounds: int = 3) -> list[Table
     for number in range(rounds + 1):  # the first round warms the file system's cache
         part = run_module(startup_run.__name__, str(subject.store.root.resolve()))
         advance("start-up: phases")
-        server = _server(subject)
+        server = time_start(subject.store)
         advance("start-up: server")
         if number:
             parts.append(part)
@@ -49,11 +50,12 @@ def tables(subject: Subject, advance: Advance, *, rounds: int = 3) -> list[Table
     ]
 
 
-def _server(subject: Subject) -> dict[str, float]:
+def time_start(store: Store) -> dict[str, float]:
+    """Return the seconds of the start of a server over some artifacts, seen from outside."""
     with TemporaryDirectory(prefix="mlrf-load-") as scratch:
         began = perf_counter()
         settings = {"AUTH_MODE": "disabled", "WORKERS": str(WORKERS)}
-        with start_server(Path(scratch), subject.store.root.resolve(), **settings) as server:
+        with start_server(Path(scratch), store.root.resolve(), **settings) as server:
             server.wait_for("/livez")
             alive = perf_counter()
             server.wait_for("/readyz")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -18,6 +20,7 @@ from load.library import __main__ as command
 from load.library import (
     features,
     growth,
+    large,
     layers,
     layers_run,
     matrix,
@@ -34,6 +37,7 @@ from load.library import (
     whatif,
     worker_memory,
 )
+from load.library.large_tables import multiply_tables
 from load.library.reconciliation_ways import OURS, SPARSE_NON_NEGATIVE, WAYS, measure, residuals
 from load.library.refresh_run import PHASES as REFRESH_PHASES
 from load.library.startup_run import PHASES as START_PHASES
@@ -226,6 +230,40 @@ def test_residuals_have_the_given_variances() -> None:
     errors = residuals(variances)
     np.testing.assert_allclose((errors**2).mean(axis=1) + 2e-8, variances)
     np.testing.assert_allclose(errors.var(axis=1, ddof=1), 2 * variances, rtol=2e-4)
+
+
+# --- large retailers ----------------------------------------------------------------------------
+
+
+def test_a_multiple_of_a_retailer_is_refreshed_and_started(small: Subject) -> None:
+    table = large.table(small, silent, times=2, days=1_300)
+    assert "of which 96 at the bottom; 1,300 days" in table.caption
+    phases = table.column("phase")
+    assert {*REFRESH_PHASES} <= {*phases, "snapshot"}
+    assert {"refresh", startup.READY} <= {*phases}
+    assert all(seconds >= 0 for seconds in table.column("s"))
+
+
+def test_copies_of_stores_have_numbers_and_sales_of_their_own(
+    demo_folder: Path, tmp_path: Path
+) -> None:
+    written: list[int] = []
+    folder = multiply_tables(
+        demo_folder, tmp_path / "large", times=3, days=1_300, advance=written.append
+    )
+    assert written == [1, 2, 3]
+    source, sales = (pl.read_parquet(each / "train.parquet") for each in (demo_folder, folder))
+    stores = pl.read_parquet(folder / "stores.parquet")
+    assert stores["store_nbr"].n_unique() == 3 * source["store_nbr"].n_unique()
+    assert {*sales["store_nbr"]} == {*stores["store_nbr"]}
+    assert not sales.select("store_nbr", "family", "date").is_duplicated().any()
+    first_day, last_day = sales["date"].min(), sales["date"].max()
+    assert last_day == source["date"].max()
+    assert first_day == last_day - timedelta(1_299)  # type: ignore[operator]
+    first, second = (sales.filter(pl.col("store_nbr") == number)["sales"] for number in (1, 23))
+    assert not first.equals(second)
+    planned = pl.read_parquet(folder / "test.parquet")
+    assert planned["id"].is_unique().all()
 
 
 # --- growth -----------------------------------------------------------------------------------
