@@ -84,6 +84,9 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+MIGRATION_SECONDS = 5.0
+"""Time that a start waits for the migration of the database, which goes on beyond it."""
+
 AUDIT_SECONDS = 2.0
 """Interval at which refusals are written to the audit log."""
 
@@ -278,7 +281,8 @@ class Application:
         """Run the background tasks from the start of a worker to its end, then flush and close."""
         self._vitals.note_start()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(upgrade_database, self._database, self._conditions.note_database)
+            migrated = anyio.Event()
+            tasks.start_soon(self._migrate, migrated)
             tasks.start_soon(freeze_loaded_modules)
             tasks.start_soon(self._watcher.watch)
             tasks.start_soon(run_every, AUDIT_SECONDS, self._audit.flush)
@@ -296,6 +300,9 @@ class Application:
             tasks.start_soon(run_every, FEEDBACK_SECONDS, self._recorder.flush)
             if self._follower is not None:
                 tasks.start_soon(run_every, self._poll_seconds, self._follower.poll)
+            # the first requests need the tables; without the database a worker starts all the same
+            with anyio.move_on_after(MIGRATION_SECONDS):
+                await migrated.wait()
             try:
                 yield
             finally:
@@ -313,6 +320,15 @@ class Application:
         self._database.dispose()
         self._jobs.close()
         await self._telemetry.stop()
+
+    async def _migrate(self, attempted: anyio.Event) -> None:
+        """Migrate the database; note each attempt, and set the event after the first."""
+
+        def note(succeeded: bool) -> None:
+            self._conditions.note_database(succeeded)
+            attempted.set()
+
+        await upgrade_database(self._database, note)
 
 
 def _create_redis_client(settings: Settings) -> RedisClient | None:

@@ -380,13 +380,13 @@ def test_the_number_of_concurrent_past_origins_is_limited(
         transport = httpx.ASGITransport(client.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://mlrf") as http:
 
-            async def post_one(ago: int) -> None:
-                body = {**SERIES, "horizon": 15, "date": (newest - timedelta(ago)).isoformat()}
-                codes.append((await http.post("/predict/simple", json=body)).status_code)
+            async def get_one(ago: int) -> None:
+                whole = {"horizon": 90, "date": (newest - timedelta(ago)).isoformat()}
+                codes.append((await http.get("/hierarchy", params=whole)).status_code)
 
             async with anyio.create_task_group() as group:
                 for ago in range(6):
-                    group.start_soon(post_one, ago)
+                    group.start_soon(get_one, ago)
         return codes
 
     assert anyio.run(ask) == [200] * 6

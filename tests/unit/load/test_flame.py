@@ -52,8 +52,9 @@ def busy(tmp_path: Path) -> Iterator[tuple[Contender, int]]:
     script = tmp_path / "server.py"
     script.write_text(SERVER, encoding="utf-8")
     tiny = Rival("Tiny", (str(script),), seconds=20)
+    before = {*psutil.Process().children()}
     with start_rival(tiny, tmp_path, Path("model.onnx"), [[1.0]], 1) as (contender, _):
-        (process,) = psutil.Process().children()
+        (process,) = {*psutil.Process().children()} - before
         yield contender, process.pid
 
 

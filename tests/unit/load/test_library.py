@@ -391,7 +391,8 @@ def test_the_command_runs_named_benchmarks_and_records_on_request(
 ) -> None:
     table = Table(id="one", caption="Of one.", columns=("way", "ms"), rows=(("ours", 1.0),))
     monkeypatch.setattr(command, "BENCHMARKS", {"one": lambda *_: [table], "two": lambda *_: 1 / 0})
-    monkeypatch.setattr(record.write, "__kwdefaults__", {"folder": tmp_path})
+    defaults = {**record.write.__kwdefaults__, "folder": tmp_path}  # type: ignore[dict-item]
+    monkeypatch.setattr(record.write, "__kwdefaults__", defaults)
     arguments = ["one", "--artifacts", str(small.store.root), "--data", str(small.data)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
