@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, column, inspect, select, table
 
 from storage.database import reading
 
-_VERSION_TABLE = "alembic_version"
+_VERSIONS = table("alembic_version", column("version_num"))  # Alembic's own
 
 
 def upgrade(engine: Engine) -> None:
@@ -38,7 +38,7 @@ def newest_step() -> str:
 
 def _is_newest(engine: Engine) -> bool:
     with reading(engine) as connection:
-        if not inspect(connection).has_table(_VERSION_TABLE):
+        if not inspect(connection).has_table(_VERSIONS.name):
             return False
-        revisions = connection.scalars(text(f"select version_num from {_VERSION_TABLE}"))
+        revisions = connection.scalars(select(_VERSIONS.c.version_num))
         return revisions.all() == [newest_step()]
