@@ -211,18 +211,17 @@ def test_the_service_reaches_no_import_of_training() -> None:
     assert "features.data.tables" not in reached
 
 
-@pytest.mark.slow
-def test_a_serving_process_loads_no_training_library(tmp_path: Path) -> None:
-    """Polars is loaded by the first Parquet or Arrow only.
-
-    The SDK of OpenTelemetry is loaded by BentoML, our spans and exporters only where they are on.
-    """
-    script = (
-        "import json, sys, service; service.MLRF.to_asgi(); print(json.dumps(sorted(sys.modules)))"
-    )
-    environment = {**os.environ, "ARTIFACTS_DIR": str(tmp_path), "BENTOML_HOME": str(tmp_path)}
+def modules_loaded_by(script: str, folder: Path, **settings: str) -> list[str]:
+    """Return the names of the modules that a new process has loaded after a script."""
+    environment = {
+        **os.environ,
+        "ARTIFACTS_DIR": str(folder),
+        "BENTOML_HOME": str(folder),
+        "DATABASE_URL": f"sqlite:///{folder}/mlrf.db",
+        **settings,
+    }
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", f"{script}; import json, sys; print(json.dumps([*sys.modules]))"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -230,7 +229,17 @@ def test_a_serving_process_loads_no_training_library(tmp_path: Path) -> None:
         check=True,
         timeout=60,
     )
-    modules = json.loads(done.stdout.splitlines()[-1])
+    names: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return names
+
+
+@pytest.mark.slow
+def test_a_serving_process_loads_no_training_library(tmp_path: Path) -> None:
+    """Polars is loaded by the first Parquet or Arrow only.
+
+    The SDK of OpenTelemetry is loaded by BentoML, our spans and exporters only where they are on.
+    """
+    modules = modules_loaded_by("import service; service.MLRF.to_asgi()", tmp_path)
     loaded = {package_of(name) for name in modules}
     assert "scipy.stats" not in modules, "it takes 35 MB of each worker"
     assert not [name for name in modules if name.startswith("opentelemetry.exporter")]
@@ -256,27 +265,9 @@ FOR_WORKERS = {
 
 @pytest.mark.slow
 def test_the_supervisor_loads_nothing_that_only_workers_need(tmp_path: Path) -> None:
-    script = (
-        "import json, sys; sys.argv[1:] = ['serve']; import service; "
-        "print(json.dumps(sorted(sys.modules)))"
+    modules = modules_loaded_by(
+        "import sys; sys.argv[1:] = ['serve']; import service", tmp_path, AUTH_MODE="disabled"
     )
-    environment = {
-        **os.environ,
-        "ARTIFACTS_DIR": str(tmp_path),
-        "BENTOML_HOME": str(tmp_path),
-        "AUTH_MODE": "disabled",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/mlrf.db",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    modules = json.loads(done.stdout.splitlines()[-1])
     assert {*modules} & FOR_WORKERS == set()
     assert "circus.arbiter" in modules, "this process is not a supervisor"
 
