@@ -398,6 +398,18 @@ describe('the jobs', () => {
     expect(await screen.findByText('out of memory')).toBeVisible();
   });
 
+  it('that have written nothing yet say so', async () => {
+    answerWith(jobsOf([jobOf()]));
+    server.use(
+      http.get('*/admin/jobs/:id/log', () =>
+        HttpResponse.text('', { headers: { 'Content-Length': '0' } }),
+      ),
+    );
+    const user = open();
+    await user.click(await screen.findByText('Log'));
+    expect(await screen.findByText('Nothing was written.')).toBeVisible();
+  });
+
   it('are cancelled after a question, and say who asked', async () => {
     const cancelled: unknown[] = [];
     answerWith(jobsOf([jobOf()]));

@@ -24,10 +24,11 @@ export function useSources(enabled: boolean) {
 export function useJobLog(id: string, enabled: boolean) {
   return useQuery({
     queryKey: [...JOBS, id, 'log'],
-    queryFn: ({ signal }) =>
-      content<string>(
+    queryFn: async ({ signal }) =>
+      // an empty body is no data to the client, and a query without data is an error
+      (await content<string | undefined>(
         api.GET('/admin/jobs/{id}/log', { params: { path: { id } }, signal, parseAs: 'text' }),
-      ),
+      )) ?? '',
     enabled,
     staleTime: 0,
   });
