@@ -60,6 +60,10 @@ PastKey = tuple[int, bytes]
 """An origin and days after it."""
 
 
+def _past_key(origin: int, horizons: NDArray[np.intp]) -> PastKey:
+    return origin, horizons.tobytes()
+
+
 class Slots:
     """Bounds on concurrent computations."""
 
@@ -131,7 +135,7 @@ class Forecaster:
                 return state, engine.rows(state, engine.covariates(origin), horizons)
 
         async with self.slots.of(len(engine.snapshot.hierarchy) * len(horizons)):
-            outputs = self.past_outputs.get(past := (origin, horizons.tobytes()))
+            outputs = self.past_outputs.get(past := _past_key(origin, horizons))
             if outputs is None:
                 state, rows = await anyio.to_thread.run_sync(prepare)
                 outputs = await self._infer(origin, rows)
@@ -196,9 +200,10 @@ class Forecaster:
             return Comparison(baseline, baseline, np.zeros(len(baseline), dtype=np.bool_))
         hierarchy = self.release.engine.snapshot.hierarchy
         nodes = len(bottoms_below(hierarchy, node))
-        if (origin, horizons.tobytes()) not in self.past_outputs and self._find_missing_days(
-            origin, np.ones(len(horizons), dtype=np.bool_)
-        ).any():
+        if (
+            _past_key(origin, horizons) not in self.past_outputs
+            and self._find_missing_days(origin, np.ones(len(horizons), dtype=np.bool_)).any()
+        ):
             nodes = len(hierarchy)
         async with self.slots.of(nodes * len(horizons)):
             return await self._compute_comparison(origin, horizons, node, adjustments)
@@ -212,7 +217,7 @@ class Forecaster:
     ) -> Comparison:
         engine = self.release.engine
         is_newest = origin == engine.snapshot.newest_origin
-        past = self.past_outputs.get((origin, horizons.tobytes()))
+        past = self.past_outputs.get(_past_key(origin, horizons))
 
         def prepare() -> tuple[ScenarioRows, NDArray[np.bool_], NDArray[np.float32]]:
             with timed(Stage.FEATURES, {"mlrf.horizon": len(horizons)}):
@@ -238,7 +243,7 @@ class Forecaster:
         before, after = rows.merge_outputs(missing, outputs, stored)
         baseline = self.release.forecasts.mean[:, horizons - 1]
         if not is_newest:
-            self.past_outputs[origin, horizons.tobytes()] = before
+            self.past_outputs[_past_key(origin, horizons)] = before
             baseline = await self._reconcile(origin, engine.base(rows.state, horizons, before))
         scenario, days = baseline.copy(), rows.days
         if days.any():

@@ -34,9 +34,8 @@ class PredictionPool:
 
     def __init__(self, *, threads: int = THREADS, part_rows: int = PART_ROWS) -> None:
         self._threads, self._part_rows = threads, part_rows
-        self._limiter = anyio.CapacityLimiter(
-            threads
-        )  # callers get it in the order in which they ask
+        # callers get it in the order in which they ask
+        self._limiter = anyio.CapacityLimiter(threads)
 
     async def predict(self, predict: Callable[[Rows], Rows], rows: Rows) -> Rows:
         """Return `predict(rows)`, shape (n,); each row's output depends on that row alone."""
