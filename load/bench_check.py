@@ -14,18 +14,25 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from config.paths import ROOT
 from load import record
 from load.page import markdown
 from load.record import Machine, Table
 from load.rival_servers import BASELINES, RIVALS
 from load.server import NotReadyError
-from load.side_by_side import NAME, err, measure_in_turn, running_bench, warm_up
+from load.side_by_side import (
+    ARTIFACTS,
+    NAME,
+    Artifacts,
+    Workers,
+    err,
+    measure_in_turn,
+    running_bench,
+    warm_up,
+)
 from load.wrk import Contender, ToolMissingError
 
 TOLERANCE = 0.15
@@ -83,10 +90,8 @@ class RatioComparison:
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="The median of so many counts.")] = 5,
     seconds: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 3,
-    workers: Annotated[int, typer.Option(min=1, help="Of every server.")] = 2,
-    artifacts: Annotated[Path, typer.Option(help="Folder of the artifacts.")] = (
-        ROOT / "models" / "artifacts"
-    ),
+    workers: Workers = 2,
+    artifacts: Artifacts = ARTIFACTS,
     tolerance: Annotated[
         float, typer.Option(min=0.01, max=1, help="Share by which a ratio may fall.")
     ] = TOLERANCE,

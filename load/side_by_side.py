@@ -77,13 +77,16 @@ class Bench:
     workers: int
 
 
+Workers = Annotated[int, typer.Option(min=1, help="Of every server.")]
+Artifacts = Annotated[Path, typer.Option(help="Folder of the artifacts.")]
+ARTIFACTS = ROOT / "models" / "artifacts"
+
+
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="The median of so many counts.")] = 3,
     seconds: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 5,
-    workers: Annotated[int, typer.Option(min=1, help="Of every server.")] = 2,
-    artifacts: Annotated[Path, typer.Option(help="Folder of the artifacts.")] = (
-        ROOT / "models" / "artifacts"
-    ),
+    workers: Workers = 2,
+    artifacts: Artifacts = ARTIFACTS,
     only: Annotated[str, typer.Option(help="Contenders whose names hold this.")] = "",
     peers: Annotated[
         str, typer.Option(help=f"Further servers, or {ALL}: {', '.join(PEERS)}.")

@@ -20,13 +20,12 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from rich.progress import track
 
-from config.paths import ROOT
 from load import record
 from load.page import markdown
 from load.record import Table
 from load.server import NotReadyError
 from load.serving import Product, serving
-from load.side_by_side import err, our_contenders
+from load.side_by_side import ARTIFACTS, Artifacts, Workers, err, our_contenders
 from load.sink import running_sink, trace_settings
 from load.wrk import (
     CONNECTIONS,
@@ -64,10 +63,8 @@ def variants(endpoint: str) -> dict[str, dict[str, str]]:
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="The median of so many counts.")] = 5,
     seconds: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 3,
-    workers: Annotated[int, typer.Option(min=1, help="Of every server.")] = 2,
-    artifacts: Annotated[Path, typer.Option(help="Folder of the artifacts.")] = (
-        ROOT / "models" / "artifacts"
-    ),
+    workers: Workers = 2,
+    artifacts: Artifacts = ARTIFACTS,
     only: Annotated[str, typer.Option(help="Calls whose names hold this.")] = "",
     keep: Annotated[
         bool, typer.Option("--record", help="Write the tables into load/results/performance.")
