@@ -50,7 +50,8 @@ class Segment(_Frozen):
         last_horizon: days after the origin; its training rows have horizons from 1 to this.
         years: span of the origins, at most.
         origin_step: days between the origins from which rows are drawn.
-        max_rows: limit of the training matrix; the horizons per origin are reduced to meet it.
+        max_rows: limit of the training matrix; the horizons of each series per origin are reduced
+            to meet it, and from one horizon on, the series per origin.
         members: boosters that are fitted on its rows.
         blend: weights, which add up to 1, of members by name: its own, and those of other
             segments.

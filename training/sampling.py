@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -55,10 +56,11 @@ def training_rows(
     """Draw the rows of each segment, of bottom series, with targets no later than `last_target`.
 
     A series gives rows from origins by which it has sold. At every origin the series are split at
-    random into groups that draw horizons of their own. The number of days on which covariates are
-    known is drawn too, and those beyond it are masked, so that one model serves forecasts with and
-    without them. Days of a long event, such as an earthquake, are no targets, because they teach
-    nothing about other days; neither are undelivered days, outliers and outages.
+    random into groups that draw horizons of their own; where even one row of each series would
+    exceed the limit of the segment, a part of the series is drawn. The number of days on which
+    covariates are known is drawn too, and those beyond it are masked, so that one model serves
+    forecasts with and without them. Days of a long event, such as an earthquake, are no targets,
+    because they teach nothing about other days; neither are undelivered days, outliers and outages.
 
     Args:
         share: bottom nodes to make rows of; all by default. No random draw depends on it: the
@@ -121,24 +123,20 @@ class _Draws:
         self._last_target = last_target
         self._share = share
         self._segments = [
-            (
-                segment,
-                frozenset(of_segment.tolist()),
-                segment.max_rows // (len(of_segment) * bottoms),
-            )
-            for segment, of_segment in zip(recipe.segments, origins, strict=True)
+            (segment, frozenset(drawn.tolist()), segment.max_rows / (len(drawn) * bottoms))
+            for segment, drawn in zip(recipe.segments, origins, strict=True)
         ]
 
     def at(self, origin: int) -> dict[int, TrainingSet]:
         """Return the rows of the segments that have the origin, by the number of the segment."""
         state = state_at(self._builder.snapshot, origin)  # takes longest, so it is shared
         return {
-            number: self._draw(state, segment, max(horizons, 1))
-            for number, (segment, origins, horizons) in enumerate(self._segments)
+            number: self._draw(state, segment, rows_each)
+            for number, (segment, origins, rows_each) in enumerate(self._segments)
             if origin in origins
         }
 
-    def _draw(self, state: PastState, segment: Segment, horizons_each: int) -> TrainingSet:
+    def _draw(self, state: PastState, segment: Segment, rows_each: float) -> TrainingSet:
         # Every random draw is made for the whole panel, from a generator seeded by the origin, and
         # only then reduced to the share. So threads and Dask workers, in any order and number,
         # give the same rows as one process. A draw that depended on the share, or a change in the
@@ -148,12 +146,14 @@ class _Draws:
         draw = np.random.default_rng([self._recipe.seed, segment.last_horizon, origin])
         reach = np.arange(1, min(segment.last_horizon, last_target - origin) + 1)
         reach = reach[~snapshot.calendar.singular[origin + reach]]
-        count = min(horizons_each, len(reach))
+        count = min(max(int(rows_each), 1), len(reach))
         # plans of the days after the last target, which a row's week may reach, are not known then
         lead = min(_draw_lead(draw, snapshot.horizon), last_target - origin)
         covariates = known_covariates(snapshot, origin, lead=lead)
         bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
         series = draw.permutation(bottoms[state.sold[bottoms]])
+        if rows_each < 1:  # too many series for a row of each at every origin
+            series = series[: math.ceil(rows_each * len(series))]
         parts = []
         for group in np.array_split(series, self._recipe.groups):
             horizons = np.sort(draw.choice(reach, count, replace=False))

@@ -115,6 +115,23 @@ def test_a_segment_has_the_same_rows_beside_others_and_alone(
     assert set(of_near.origin.tolist()) != set(of_far.origin.tolist())
 
 
+def test_more_series_than_rows_are_sampled_at_every_origin(
+    builder: MatrixBuilder, dense: Recipe
+) -> None:
+    origins = len(np.unique(far_rows(builder, dense).origin))
+    limit = builder.snapshot.hierarchy.n_bottom * origins // 4
+    scarce = far(dense).model_copy(update={"max_rows": limit})
+    single = Recipe.model_construct(**{**dict(dense), "segments": (scarce,)})
+    [drawn] = training_rows(builder, single, last_target=LAST)
+    assert limit / 2 < len(drawn.rows) <= limit + origins
+    bottoms = np.arange(builder.snapshot.hierarchy.n_upper, len(builder.snapshot.hierarchy))
+    shared = [
+        training_rows(builder, single, last_target=LAST, share=share)[0]
+        for share in np.array_split(bottoms, 3)
+    ]
+    assert sum(len(each.rows) for each in shared) == len(drawn.rows)
+
+
 def test_too_little_history_is_refused(builder: MatrixBuilder, dense: Recipe) -> None:
     with pytest.raises(ValueError, match="needs at least"):
         training_rows(builder, dense, last_target=30)
