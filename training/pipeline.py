@@ -64,6 +64,7 @@ from training.export import round_thresholds, to_onnx
 from training.history import check_history, check_ordinary_days, plan_calibration
 from training.progress import Clock, NullReporter, PlannedStep, Reporter
 from training.recipe import Recipe, choose_recipe
+from training.state_files import state_files
 
 BOTTOM_UP = "bottom_up"
 _COMPARING = "compare with the model that serves"
@@ -135,7 +136,6 @@ def train(
         tables = read_tables(data, layout, specification, screening)
         on_tables(tables)
         on_report(tables.report)
-    engine = engine or LocalBackend(threads)
     return train_on(
         tables,
         store,
@@ -158,7 +158,7 @@ def train_on(
     *,
     effort: Effort = Effort.DEFAULT,
     threads: int,
-    engine: FittingBackend,
+    engine: FittingBackend | None = None,
     clock: Clock,
     demo: bool = False,
     champion: Bundle | None = None,
@@ -174,10 +174,14 @@ def train_on(
     recipe = choose_recipe(snapshot, recipe, effort)
     candidates = _list_candidates(snapshot, recipe)
     clock.plan(_plan_steps(snapshot, candidates, has_champion=champion is not None))
-    judged = _judge_candidates(snapshot, candidates, engine=engine, threads=threads, clock=clock)
-    fitted = fit_model(
-        snapshot, judged.recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock
-    )
+    with state_files(store.snapshots) as states:
+        fitting = engine or LocalBackend(threads, states)
+        judged = _judge_candidates(
+            snapshot, candidates, engine=fitting, threads=threads, clock=clock
+        )
+        fitted = fit_model(
+            snapshot, judged.recipe, last_target=snapshot.newest_origin, engine=fitting, clock=clock
+        )
     with clock.step("measure response"):
         served = make_engine(
             fitted, snapshot, judged.recipe, threads=threads, fallbacks=judged.fallbacks
@@ -201,7 +205,7 @@ def train_on(
     record: dict[str, Any] = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": platform.platform(),
-        "engine": engine.name,
+        "engine": fitting.name,
         "threads": threads,
         "effort": str(effort),
         "rows": fitted.n_rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.blocks import Rows
 from features.contract import UNKNOWN_CODE
-from features.data.step import Step
+from features.data.snapshot import Snapshot
 from features.expected import EXPECTED
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import PastState, first_origin, state_at
@@ -50,6 +50,7 @@ def training_rows(
     *,
     last_target: int,
     share: Rows | None = None,
+    state_of: Callable[[Snapshot, int], PastState] = state_at,
     threads: int = 1,
     progress: Progress = lambda done, total: None,
 ) -> list[TrainingSet]:
@@ -65,6 +66,7 @@ def training_rows(
     Args:
         share: bottom nodes to make rows of; all by default. No random draw depends on it: the
             shares of a partition of the bottoms together give the rows of all bottoms.
+        state_of: returns the state at an origin; computed by default.
         threads: that make the rows; their number does not affect the rows.
 
     Raises:
@@ -73,7 +75,7 @@ def training_rows(
     step = builder.snapshot.step
     begin = min(first_day(builder.snapshot), last_target)
     origins = [
-        _list_origins(segment, last_target - 1, begin=begin, step=step)
+        _list_origins(segment, last_target - 1, begin=begin, snapshot=builder.snapshot)
         for segment in recipe.segments
     ]
     if not all(map(len, origins)):
@@ -81,7 +83,9 @@ def training_rows(
             f"training needs at least {first_origin(step) + 2} {step}s of sales, "
             f"not {last_target + 1 - begin}"
         )
-    draws = _Draws(builder, recipe, origins, last_target=last_target, share=share)
+    draws = _Draws(
+        builder, recipe, origins, last_target=last_target, share=share, state_of=state_of
+    )
     every_origin = np.unique(np.concatenate(origins)).tolist()
     parts: list[list[TrainingSet]] = [[] for _ in recipe.segments]
     with ThreadPoolExecutor(threads) as pool:  # numpy releases the GIL for most of it
@@ -116,12 +120,14 @@ class _Draws:
         *,
         last_target: int,
         share: Rows | None,
+        state_of: Callable[[Snapshot, int], PastState],
     ) -> None:
         bottoms = builder.snapshot.hierarchy.n_bottom
         self._builder = builder
         self._recipe = recipe
         self._last_target = last_target
         self._share = share
+        self._state_of = state_of
         self._segments = [
             (segment, frozenset(drawn.tolist()), segment.max_rows / (len(drawn) * bottoms))
             for segment, drawn in zip(recipe.segments, origins, strict=True)
@@ -129,7 +135,7 @@ class _Draws:
 
     def at(self, origin: int) -> dict[int, TrainingSet]:
         """Return the rows of the segments that have the origin, by the number of the segment."""
-        state = state_at(self._builder.snapshot, origin)  # takes longest, so it is shared
+        state = self._state_of(self._builder.snapshot, origin)  # takes longest, so it is shared
         return {
             number: self._draw(state, segment, rows_each)
             for number, (segment, origins, rows_each) in enumerate(self._segments)
@@ -196,15 +202,21 @@ def _concatenate(parts: Sequence[TrainingSet]) -> TrainingSet:
     return TrainingSet(rows, units, origin, parts[0].names)
 
 
-def _list_origins(segment: Segment, last: int, *, begin: int, step: Step) -> NDArray[np.int64]:
-    """Return origins, oldest first, counted back from `last`, the newest that has a target.
+def _list_origins(
+    segment: Segment, last: int, *, begin: int, snapshot: Snapshot
+) -> NDArray[np.int64]:
+    """Return origins up to `last`, the newest that has a target; oldest first.
 
     They begin a year after the first day with sales (`begin`), from where features of the year
-    before exist, unless that left less than another year of targets.
+    before exist, unless that left less than another year of targets. Counted back from the newest
+    day of the data, those of models with other last targets coincide, and so do their states.
     """
+    step = snapshot.step
     start = begin + (step.year if last > begin + 2 * step.year else first_origin(step))
     start = max(start, last - round(segment.years * step.year))
-    return np.arange(last, start - 1, -segment.origin_step)[::-1]
+    aligned = last - (last - (snapshot.newest_origin - 1)) % segment.origin_step
+    newest = aligned if aligned >= start else last
+    return np.arange(newest, start - 1, -segment.origin_step)[::-1]
 
 
 def _draw_lead(draw: np.random.Generator, horizon: int) -> int:

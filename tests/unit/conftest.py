@@ -13,6 +13,7 @@ from filelock import FileLock
 from config.settings import get_settings
 from features.data.snapshot import Snapshot
 from tests.support.command import Run, runner, set_environment
+from training.engines.fitting_backend import LocalBackend
 from training.evaluation import backtest as module
 from training.evaluation.backtest import Backtest
 from training.evaluation.backtest_result import RESULT_FILE, Document, load_document
@@ -82,7 +83,10 @@ def backtested(shared_folder: Path, snapshot: Snapshot, quick: Recipe) -> Path:
     with FileLock(shared_folder / "backtest.lock"):
         if not (folder / RESULT_FILE).exists():
             with _reduce_cost():
-                run = Backtest(snapshot, quick, folder, threads=1, clock=Clock(NullReporter()))
+                backend = LocalBackend(1)
+                run = Backtest(
+                    snapshot, quick, folder, backend=backend, clock=Clock(NullReporter())
+                )
                 run.run(windows_of(snapshot, short=2, long=1))
     return folder
 

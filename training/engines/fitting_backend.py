@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.matrix import MatrixBuilder
+from features.state import state_at
 from training.fit import fit
 from training.recipe import Recipe
 from training.sampling import training_rows
+from training.state_files import StateFiles
 
 if TYPE_CHECKING:
     from training.progress import Clock
@@ -62,9 +64,14 @@ class FittingBackend(Protocol):
 
 @dataclass(frozen=True)
 class LocalBackend:
-    """Backend that fits in this process, on several threads."""
+    """Backend that fits in this process, on several threads.
+
+    Attributes:
+        states: in files, for a training of several models; None to compute them for each.
+    """
 
     threads: int
+    states: StateFiles | None = None
     name: str = "local"
 
     def fit(
@@ -73,7 +80,12 @@ class LocalBackend:
         advance = clock.reporter.advance
         with clock.step("make rows"):
             rows = training_rows(
-                builder, recipe, last_target=last_target, threads=self.threads, progress=advance
+                builder,
+                recipe,
+                last_target=last_target,
+                state_of=state_at if self.states is None else self.states.state_at,
+                threads=self.threads,
+                progress=advance,
             )
         sample = [sample_evenly(each.rows, SAMPLE_ROWS) for each in rows]
         count = sum(len(each.rows) for each in rows)

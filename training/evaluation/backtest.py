@@ -55,6 +55,7 @@ from training.history import CALIBRATION_ORIGINS, TooLittleHistoryError, first_d
 from training.pipeline import bundle_model, fit_model
 from training.progress import Clock, Reporter
 from training.recipe import Recipe, choose_recipe
+from training.state_files import state_files
 
 EVALUATION_ORIGINS = 20
 
@@ -93,8 +94,10 @@ def backtest(
         artifact = build_snapshot(tables, folder / "snapshots")
         snapshot = load_snapshot(artifact.path)
     recipe = choose_recipe(snapshot, recipe or _recipe_of(previous, snapshot))
-    run = Backtest(snapshot, recipe, folder, threads=threads, clock=clock, previous=previous)
-    return run.run(windows_of(snapshot, short=short, long=long))
+    with state_files(folder / "snapshots") as states:
+        backend = LocalBackend(threads, states)
+        run = Backtest(snapshot, recipe, folder, backend=backend, clock=clock, previous=previous)
+        return run.run(windows_of(snapshot, short=short, long=long))
 
 
 class Backtest:
@@ -106,14 +109,14 @@ class Backtest:
         recipe: Recipe,
         folder: Path,
         *,
-        threads: int,
+        backend: LocalBackend,
         clock: Clock,
         previous: Bundle | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.recipe = recipe
         self.folder = folder
-        self._threads = threads
+        self._backend = backend
         self._clock = clock
         self._previous = _bind_previous(previous, snapshot)
         self._key = self._compute_key(recipe)
@@ -188,7 +191,7 @@ class Backtest:
                     self.snapshot,
                     recipe,
                     last_target=last_target,
-                    engine=LocalBackend(self._threads),
+                    engine=self._backend,
                     clock=self._clock,
                 )
                 bundle = bundle_model(fitted, self.snapshot, recipe, self.folder / "bundles")
@@ -197,7 +200,7 @@ class Backtest:
                 partial_note.write_text(bundle.name, encoding="utf-8")
                 partial_note.replace(note)
             path = self.folder / "bundles" / note.read_text(encoding="utf-8")
-            bundle_loaded = load_bundle(path, threads=self._threads)
+            bundle_loaded = load_bundle(path, threads=self._backend.threads)
             # one at a time: a model takes some 200 MB, and windows of an origin follow each other
             self._engines = {key: ForecastEngine(bundle_loaded, self.snapshot)}
         return self._engines[key]

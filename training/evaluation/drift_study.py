@@ -38,7 +38,6 @@ from models.engine import ForecastEngine
 from storage.artifacts import Store
 from storage.drift_events import Detector, DriftEvent, Severity
 from training.demo.generator import LAST, SEED, demo_tables
-from training.engines.fitting_backend import LocalBackend
 from training.pipeline import train_on
 from training.progress import Clock, NullReporter
 from training.recipe import Recipe
@@ -320,7 +319,6 @@ def prepare_retailer(
         recipe,
         effort=Effort.FAST if recipe is None else Effort.DEFAULT,
         threads=threads,
-        engine=LocalBackend(threads),
         clock=Clock(NullReporter()),
     )
     return Retailer(tables, load_bundle(store.bundles / release.bundle, threads=threads), folder)

@@ -195,7 +195,6 @@ class _Run:
             self._recipe,
             effort=self._effort,
             threads=self._threads,
-            engine=LocalBackend(self._threads),
             clock=self._clock,
         )
         loaded = load_release(store, release)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from features.data.snapshot import Snapshot
 from features.data.specification import FAVORITA
 from models.bundle import Bundle, load_bundle
+from training.engines.fitting_backend import LocalBackend
 from training.evaluation import backtest as module
 from training.evaluation.backtest import Backtest, means
 from training.evaluation.backtest_result import OURS, PREVIOUS, RESULT_FILE, Document
@@ -46,7 +47,9 @@ def make(snapshot: Snapshot, quick: Recipe, few: None) -> Make:
         folder: Path, *, data: Snapshot = snapshot, previous: Bundle | None = None
     ) -> Backtest:
         clock = Clock(NullReporter())
-        return Backtest(data, quick, folder, threads=1, clock=clock, previous=previous)
+        return Backtest(
+            data, quick, folder, backend=LocalBackend(1), clock=clock, previous=previous
+        )
 
     return make
 
