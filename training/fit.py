@@ -18,6 +18,8 @@ _DETERMINISM = {
     "force_row_wise": True,  # the automatic choice depends on a timing
     "verbosity": -1,
 }
+_BINNING = ("max_bin", "enable_bundle")
+"""Parameters that hold for the binned rows, and so for all members that are fitted on them."""
 MAX_WEIGHT = 1000.0
 """Largest weight of a row, in medians, so that no series dominates the fit. The largest of the
 Favorita tables is 40, with the power of 0.6."""
@@ -46,7 +48,7 @@ def fit(
         relative.tree_rows(rows.rows),
         init_score=relative.initial_scores(rows.rows),
         feature_name=list(rows.names),
-        params=_DETERMINISM,
+        params={**_binning_of(segment), **_DETERMINISM},
     ).construct()
     boosters: dict[str, lgb.Booster] = {}
     for member in segment.members:
@@ -63,6 +65,17 @@ def fit(
             parameters, data, num_boost_round=member.trees, callbacks=[report]
         )
     return boosters
+
+
+def _binning_of(segment: Segment) -> dict[str, Any]:
+    """Return the parameters of the bins, which the members of a segment share."""
+    of_members = [
+        {name: value for name, value in member.parameters.items() if name in _BINNING}
+        for member in segment.members
+    ]
+    if any(other != of_members[0] for other in of_members):
+        raise ValueError(f"members of a segment must have the same {' and '.join(_BINNING)}")
+    return of_members[0]
 
 
 def parameters_of(member: Member, *, seed: int) -> dict[str, Any]:

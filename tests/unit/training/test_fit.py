@@ -62,3 +62,14 @@ def test_a_member_forecasts_the_summary_of_the_sales_that_it_aims_at(
     [booster] = fit(rows, segment, RelativeColumns(0, ()), seed=1, threads=1).values()
     score = booster.predict(rows.rows[:1], raw_score=True)
     np.testing.assert_allclose(np.expm1(score), units, rtol=1e-5)
+
+
+def test_members_of_a_segment_share_their_bins() -> None:
+    members = tuple(
+        Member(name=f"{bins} bins", trees=1, parameters={"max_bin": bins}) for bins in (63, 127)
+    )
+    segment = Segment(
+        last_horizon=1, years=1, origin_step=1, max_rows=1000, members=members, blend={}
+    )
+    with pytest.raises(ValueError, match="members of a segment must have the same max_bin"):
+        fit(rows_of(*[9] * 1000), segment, RelativeColumns(0, ()), seed=1, threads=1)
