@@ -216,9 +216,8 @@ def _number_of(value: str) -> float:
 def node_codes(snapshot: Snapshot, contract: Contract) -> Mapping[str, NDArray[np.float32]]:
     """Return codes of the nodes for each static feature; each of shape (nodes,)."""
     hierarchy = snapshot.hierarchy
-    codes = {
-        attributes.LEVEL: contract.code(attributes.LEVEL, [node.level for node in hierarchy.nodes])
-    }
+    of_levels = contract.code(attributes.LEVEL, list(hierarchy.levels))
+    codes = {attributes.LEVEL: of_levels[hierarchy.level_of]}
     for feature, column in attributes.column_of_feature(snapshot.specification).items():
         codes[feature] = contract.code(feature, hierarchy.attribute(column))
     return codes

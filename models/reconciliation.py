@@ -49,9 +49,9 @@ class Reconciliation:
     def __init__(self, hierarchy: Hierarchy, variances: Mapping[str, float]) -> None:
         self.hierarchy = hierarchy
         upper = hierarchy.n_upper
-        ids = [node.id for node in hierarchy.nodes]
+        ids = [node.id for node in (hierarchy.nodes if variances else ())]
         self.weighted_upper = np.array(
-            [row for row in range(upper) if ids[row] in variances], dtype=np.intp
+            [row for row, node in enumerate(ids[:upper]) if node in variances], dtype=np.intp
         )
         # All that does not depend on forecasts is computed here, once for a release: the gain
         # W_b Aᵀ (sparse) and a Cholesky factor of W_a + A W_b Aᵀ, which is dense but only as large

@@ -87,7 +87,7 @@ class Changes:
         allowed = _ROUNDING * np.maximum(self.baseline, 1)
         moved = (np.abs(self.delta) > allowed).any(axis=1) & ~self.altered
         moved[: self.hierarchy.n_upper] = False
-        return [self.hierarchy.nodes[row].id for row in np.flatnonzero(moved)]
+        return [self.hierarchy.nodes[row].id for row in np.flatnonzero(moved).tolist()]
 
     def moved_by_shared_features(self, row: int) -> int:
         """Return the number of bottom series with altered rows that are not below a node."""

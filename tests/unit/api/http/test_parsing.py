@@ -287,3 +287,10 @@ def test_several_near_names_are_given_best_first() -> None:
     hint = did_you_mean("store:100", known)
     assert hint.startswith(" Did you mean 'store:10' or ")
     assert hint.count("'store:") == 3
+
+
+def test_too_many_names_are_not_compared() -> None:
+    known = {f"store:{number}": number for number in range(5_001)}
+    assert did_you_mean("store:1O", known) == ""
+    known.popitem()
+    assert "store:1" in did_you_mean("store:1O", known)

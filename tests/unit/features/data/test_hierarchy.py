@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from features.data import hierarchy as module
 from features.data.hierarchy import Hierarchy
 from features.data.specification import BOTTOM, FAVORITA, TOTAL, Levels
 
@@ -45,6 +49,61 @@ def test_nodes_are_ordered_level_by_level_and_stores_by_number() -> None:
     assert [node.id for node in HIERARCHY.nodes] == IDS
     assert len(HIERARCHY) == len(IDS)
     assert HIERARCHY.index == {name: row for row, name in enumerate(IDS)}
+
+
+def test_nodes_are_read_by_row_from_either_end_and_by_slice() -> None:
+    every = list(HIERARCHY.nodes)
+    assert [HIERARCHY.nodes[row] for row in range(len(every))] == every
+    assert [HIERARCHY.nodes[row] for row in range(-len(every), 0)] == every
+    assert HIERARCHY.nodes[4:7] == tuple(every[4:7])
+    for row in (len(every), -len(every) - 1):
+        with pytest.raises(IndexError):
+            HIERARCHY.nodes[row]
+
+
+def test_a_node_is_found_by_its_id_and_by_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_CACHED", 3)  # the cache is emptied in between
+    hierarchy = Hierarchy(BOTTOMS)
+    for _ in range(2):
+        assert [hierarchy.index[node] for node in IDS] == list(range(len(IDS)))
+        for row, node in enumerate(hierarchy.nodes):
+            assert hierarchy.find(node.level, node.key) == row
+    assert list(hierarchy.index) == IDS
+    for unknown in ("", "store:4", "store:2/family:BREAD"):
+        assert unknown not in hierarchy.index
+        assert hierarchy.index.get(unknown) is None
+
+
+@pytest.mark.parametrize(
+    ("level", "key"),
+    [
+        pytest.param("store", ("4",), id="another value"),
+        pytest.param(BOTTOM, ("3", MILK), id="values that no series has together"),
+        pytest.param("store", ("2/family:MILK",), id="a value that makes the id of another node"),
+        pytest.param(BOTTOM, ("2",), id="too few values"),
+    ],
+)
+def test_values_of_no_node_are_not_found(level: str, key: tuple[str, ...]) -> None:
+    assert HIERARCHY.find(level, key) is None
+
+
+def test_ids_with_the_same_hash_differ_by_their_text() -> None:
+    hierarchy = Hierarchy(BOTTOMS)
+    index = hierarchy.index
+    index._hashes[:] = hash("store:3")  # as if all ids had the hash of this one
+    assert index["store:3"] == IDS.index("store:3")
+
+
+def test_a_released_hierarchy_is_freed_without_a_garbage_collection() -> None:
+    hierarchy = Hierarchy(BOTTOMS)
+    hierarchy.find(BOTTOM, ("2", MILK))
+    freed = weakref.ref(hierarchy.nodes)
+    gc.disable()
+    try:
+        del hierarchy
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 def test_levels_are_slices_of_the_nodes() -> None:
