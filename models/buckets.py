@@ -63,7 +63,11 @@ class Buckets:
 
     def at_days(self, values: Values) -> Values:
         """Return values of the buckets, shape (n, buckets), at every horizon: (n, horizons)."""
-        return np.asarray(values @ self.weights.T)
+        # added bucket by bucket: the bits of a row of a product depend on how many rows it has
+        days = np.zeros((len(values), self.horizon))
+        for of_bucket, weights in zip(values.T, self.weights.T, strict=True):
+            days += of_bucket[:, None] * weights
+        return days
 
 
 @lru_cache(maxsize=16)

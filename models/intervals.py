@@ -157,33 +157,29 @@ class Intervals:
         self._hierarchy = hierarchy
         buckets = buckets_of(hierarchy.specification)
         self._tables = [_Table(calibration.levels[level], buckets) for level in hierarchy.levels]
-        known = dict(zip(calibration.nodes, calibration.scale, strict=True))
         self._new = np.zeros(len(hierarchy), dtype=np.bool_) if new is None else new
-        # independent errors of the series of a node give it the scale of one of them, in roots, and
-        # dependent ones a larger scale
-        least = calibration.levels[BOTTOM].scale_of_new
-        scales = [
-            np.maximum(calibration.levels[node.level].scale_of_new, least)
-            if is_new
-            # a node that the calibration does not know gets the scale of its level
-            else known.get(node.id, calibration.levels[node.level].scale)
-            for node, is_new in zip(hierarchy.nodes, self._new.tolist(), strict=True)
-        ]
-        self._factors: Values | None = None
-        # one product for all nodes: that of a single row may differ in the last bit
-        self._spread: Values = buckets.at_days(np.array(scales))
+        self._buckets = buckets
+        # Values of the buckets, which are interpolated for the nodes of a request: at every day
+        # they would take a multiple of the memory, most of it for nodes that are never read.
+        self._scales = _scales_of(calibration, hierarchy, self._new)
+        self._adapted = self._scales
         if factors is not None:
             # Scales are multiplied, and not bounds, so that all that follows stays as it is:
             # numbers ascend with their shares, contain the mean, and are those of sums of days too.
-            adapted = buckets.at_days(np.where(self._new[:, None], 1, factors) * np.array(scales))
-            is_wide = self._spread > 0
-            self._factors = np.where(is_wide, adapted / np.where(is_wide, self._spread, 1), 1.0)
-            self._spread = adapted
+            self._adapted = np.where(self._new[:, None], 1, factors) * self._scales
 
     @property
     def factors(self) -> Values | None:
         """Factor of the widths of each node, shape (nodes, horizons); None if not adapted."""
-        return self._factors
+        if self._adapted is self._scales:
+            return None
+        usual, adapted = self._buckets.at_days(self._scales), self._buckets.at_days(self._adapted)
+        is_wide = usual > 0
+        return np.where(is_wide, adapted / np.where(is_wide, usual, 1), 1.0)
+
+    def _find_spread(self, nodes: NDArray[np.intp], horizons: NDArray[np.intp]) -> Values:
+        """Return the scale of nodes on some days, shape (nodes, horizons), roots of units."""
+        return self._buckets.at_days(self._adapted[nodes])[:, horizons - 1]
 
     def bounds(
         self,
@@ -273,7 +269,7 @@ class Intervals:
         values = np.zeros((len(shares), *mean.shape))
         if not len(shares):
             return values
-        root, spread = np.sqrt(mean), self._spread[nodes[:, None], horizons - 1]
+        root, spread = np.sqrt(mean), self._find_spread(nodes, horizons)
         levels = self._hierarchy.level_of[nodes]
         for code in np.unique(levels):
             of_level, table = levels == code, self._tables[code]
@@ -350,7 +346,7 @@ class Intervals:
         values = np.zeros((wanted.count, *totals.shape))
         if not wanted.count:
             return values
-        levels = self._hierarchy.level_of[nodes]
+        levels, spread = self._hierarchy.level_of[nodes], self._find_spread(nodes, horizons)
         for at, node in enumerate(nodes.tolist()):
             if self._new[node] or not sold[at]:
                 daily = self.evaluate(
@@ -365,7 +361,7 @@ class Intervals:
                 continue
             root = np.sqrt(mean[at])
             paths = self._tables[levels[at]].paths_like(float(root.mean()))[:, horizons - 1]
-            futures = np.maximum(root + self._spread[node, horizons - 1] * paths, 0) ** 2
+            futures = np.maximum(root + spread[at] * paths, 0) ** 2
             if closed is not None:
                 futures[:, closed[at]] = 0
             sums = np.add.reduceat(futures, starts, axis=1)
@@ -438,6 +434,24 @@ class _Curve:
                 self._cached.clear()
             self._cached[share] = values
         return values
+
+
+def _scales_of(calibration: Calibration, hierarchy: Hierarchy, new: NDArray[np.bool_]) -> Values:
+    """Return the scale of each node, shape (nodes, buckets), roots of units.
+
+    A node that the calibration does not know gets that of its level.
+    """
+    levels = [calibration.levels[level] for level in hierarchy.levels]
+    scales = np.array([level.scale for level in levels])[hierarchy.level_of]
+    rows = [hierarchy.index.get(node, -1) for node in calibration.nodes]
+    known = np.array(rows, dtype=np.intp)
+    scales[known[known >= 0]] = calibration.scale[known >= 0]
+    # independent errors of the series of a node give it the scale of one of them, in roots, and
+    # dependent ones a larger scale
+    least = calibration.levels[BOTTOM].scale_of_new
+    of_new = np.array([np.maximum(level.scale_of_new, least) for level in levels])
+    scales[new] = of_new[hierarchy.level_of[new]]
+    return scales
 
 
 def _compute_bounds(
