@@ -21,6 +21,7 @@ from load.library import (
     reconciliation,
     refresh,
     runner,
+    scale,
     startup,
     training,
     whatif,
@@ -44,8 +45,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "training": lambda subject, advance: [training.table(subject, advance)],
     "growth": growth.tables,
     "large": lambda subject, advance: [large.table(subject, advance)],
+    "scale": scale.tables,
 }
-LONG = ("training", "large")
+LONG = ("training", "large", "scale")
 """Benchmarks that take minutes on a retailer's tables: run there only when named."""
 _COMMAND = "python -m load.library"
 

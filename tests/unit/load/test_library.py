@@ -29,6 +29,7 @@ from load.library import (
     reconciliation,
     refresh,
     runner,
+    scale,
     startup,
     stopwatch,
     subject,
@@ -242,6 +243,21 @@ def test_a_multiple_of_a_retailer_is_refreshed_and_started(small: Subject) -> No
     assert {*REFRESH_PHASES} <= {*phases, "snapshot"}
     assert {"refresh", startup.READY} <= {*phases}
     assert all(seconds >= 0 for seconds in table.column("s"))
+
+
+def test_larger_retailers_are_simulated_from_two_that_are_measured(small: Subject) -> None:
+    measured, sizes = scale.tables(
+        small, silent, times=(1, 3), days=1_300, series=(10_000, 100_000), workers=(1, 10)
+    )
+    assert measured.column("series") == ["48", "144"]
+    numbers(measured, *measured.columns[1:])
+    hours = sizes.column("refresh h")
+    assert sizes.column("workers") == [1, 10, 1, 10]
+    assert hours[1] < hours[0] < hours[2]  # type: ignore[operator]
+    assert hours[2] == pytest.approx(10 * hours[0], rel=0.2)  # type: ignore[operator]
+    assert hours[1] > hours[0] / 10  # type: ignore[operator]
+    memory = sizes.column("worker MiB")
+    assert memory[0] == memory[1] < memory[2]  # type: ignore[operator]
 
 
 def test_copies_of_stores_have_numbers_and_sales_of_their_own(

@@ -1,0 +1,221 @@
+"""A refresh and its servers at up to ten million series, from what they cost at a few thousand.
+
+What a refresh costs on one core and what a server takes is measured at two sizes; a simulation of
+machines with a shared volume, some of which are lost, says how long the refresh of larger retailers
+takes (`load.library.cluster_simulation`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from app.vitals import proportional_memory
+from features.data.snapshot_files import KIND as SNAPSHOT
+from load.library import scale_run, startup
+from load.library.cluster_simulation import Cluster, Phase, Run, simulate
+from load.library.large_tables import multiply_tables
+from load.library.memory import MIB
+from load.library.processes import run_module
+from load.library.refresh import store_without_forecasts
+from load.library.scale_run import BUILD, SCORE
+from load.library.subject import Advance, Subject
+from load.record import Cell, Table
+from load.server import start_server
+from models.bundle import size_of
+from models.serving.forecast_store import KIND as FORECASTS
+from models.serving.forecast_store import find_forecasts
+from models.serving.release import load_engine
+from storage.artifacts import Store, verify
+
+TIMES = (4, 16)
+"""Sizes that are measured, in multiples of the stores; costs are those of the larger one."""
+DAYS = 1_826
+SERIES = (28_512, 285_120, 1_000_000, 10_000_000)
+WORKERS = (2, 16, 128)
+_PART_SERIES = 2_000
+_VOLUME = 500e6
+"""Bytes a second of the shared volume."""
+_HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a refresh and a server of one size take.
+
+    Attributes:
+        build, score: seconds of the refresh.
+        verify: seconds in which a server reads the release's files against their digests.
+        ready: seconds until a server is ready.
+        memory: of a worker, bytes, shared pages divided.
+        tables, snapshot, forecasts: bytes on disk.
+        peak: largest memory of the refresh, bytes.
+    """
+
+    series: int
+    build: float
+    score: float
+    verify: float
+    ready: float
+    memory: int
+    tables: int
+    snapshot: int
+    forecasts: int
+    peak: int
+
+
+def tables(
+    subject: Subject,
+    advance: Advance,
+    *,
+    times: tuple[int, int] = TIMES,
+    days: int = DAYS,
+    series: tuple[int, ...] = SERIES,
+    workers: tuple[int, ...] = WORKERS,
+) -> list[Table]:
+    """Return what was measured, and what follows for larger retailers."""
+    small, large = (_measure(subject, each, days, advance) for each in times)
+    return [_table_of_measures(small, large, days), _table_of_sizes(small, large, series, workers)]
+
+
+def _measure(subject: Subject, times: int, days: int, advance: Advance) -> Measured:
+    with TemporaryDirectory(prefix="mlrf-load-") as scratch:
+        folder = Path(scratch)
+        data = multiply_tables(subject.data, folder / "tables", times=times, days=days)
+        store = store_without_forecasts(subject.store, folder)
+        run = run_module(scale_run.__name__, str(store.root), str(data.resolve()))
+        advance(f"scale: refresh of {times} times the stores")
+        release = store.current()
+        snapshot, forecasts = store.snapshots / release.snapshot, find_forecasts(store, release)
+        assert forecasts is not None, "a refresh stores them"
+        began = perf_counter()
+        verify(snapshot, kind=SNAPSHOT)
+        verify(forecasts, kind=FORECASTS)
+        verified = perf_counter()
+        ready, memory = _start(store)
+        advance(f"scale: start with {times} times the stores")
+        return Measured(
+            series=load_engine(store, release).snapshot.hierarchy.n_bottom,
+            build=run["seconds"][BUILD],
+            score=run["seconds"][SCORE],
+            verify=verified - began,
+            ready=ready,
+            memory=memory,
+            tables=size_of(data),
+            snapshot=size_of(snapshot),
+            forecasts=size_of(forecasts),
+            peak=run["peak"],
+        )
+
+
+def _start(store: Store) -> tuple[float, int]:
+    """Return the seconds until a server is ready, and the memory of its largest worker."""
+    with TemporaryDirectory(prefix="mlrf-load-") as scratch:
+        settings = {"AUTH_MODE": "disabled", "WORKERS": str(startup.WORKERS)}
+        began = perf_counter()
+        with start_server(Path(scratch), store.root.resolve(), **settings) as server:
+            server.wait_for("/readyz")
+            ready = perf_counter()
+            memory = max(proportional_memory(worker.pid) or 0 for worker in server.workers())
+    return ready - began, memory
+
+
+def _table_of_measures(small: Measured, large: Measured, days: int) -> Table:
+    return Table(
+        id="scale-measured",
+        caption=f"A refresh in one process and one thread, and a server with {startup.WORKERS} "
+        f"workers; {days:,} days of sales.",
+        columns=(
+            *("series", "build s", "score s", "peak MiB", "tables MiB", "snapshot MiB"),
+            *("forecasts MiB", "verify s", "ready s", "worker MiB"),
+        ),
+        rows=tuple(
+            (
+                *(f"{each.series:,}", each.build, each.score, each.peak / MIB),
+                *(each.tables / MIB, each.snapshot / MIB, each.forecasts / MIB),
+                *(each.verify, each.ready, each.memory / MIB),
+            )
+            for each in (small, large)
+        ),
+    )
+
+
+def _table_of_sizes(
+    small: Measured, large: Measured, series: tuple[int, ...], workers: tuple[int, ...]
+) -> Table:
+    return Table(
+        id="scale",
+        caption="Larger retailers, by simulation: a refresh on workers of one core that share a "
+        f"volume of {_VOLUME / 1e6:,.0f} MB/s, one loss of a worker in 100 hours, parts of "
+        f"{_PART_SERIES:,} series; and a server of the release, by the growth between the sizes "
+        "that were measured. Per million is the workers' time for a million series.",
+        columns=(
+            *("series", "workers", "refresh h", "of it one process h", "workers busy"),
+            *("volume busy", "parts lost", "worker hours per million", "release GiB"),
+            *("ready s", "worker MiB"),
+        ),
+        rows=tuple(row for size in series for row in _rows_ofsize_of(small, large, size, workers)),
+    )
+
+
+def _rows_ofsize_of(
+    small: Measured, large: Measured, series: int, workers: tuple[int, ...]
+) -> Iterator[tuple[Cell, ...]]:
+    factor, parts = series / large.series, math.ceil(series / _PART_SERIES)
+    release = factor * (large.snapshot + large.forecasts)
+    for count in workers:
+        cluster = Cluster(count, _VOLUME)
+        runs = [simulate(phase, cluster, parts) for phase in phases_of(large, series)]
+        whole = sum(run.seconds for run in runs)
+        yield (
+            *(f"{series:,}", count, whole / _HOUR, sum(run.afterwards for run in runs) / _HOUR),
+            *(_mean(runs, "busy"), _mean(runs, "transferring"), sum(run.lost for run in runs)),
+            *(whole * count / _HOUR / series * 1e6, release / 2**30),
+            *(_grow(small, large, "ready", series), _grow(small, large, "memory", series) / MIB),
+        )
+
+
+def phases_of(measured: Measured, series: int) -> list[Phase]:
+    """Return the phases of a refresh of so many series.
+
+    The one process appends what the parts of the snapshot wrote, and reads it again for its digest;
+    forecasts are small, but are read, made coherent and written by it.
+    """
+    factor = series / measured.series
+    snapshot, forecasts = factor * measured.snapshot, factor * measured.forecasts
+    hashing = factor * measured.verify
+    share = measured.snapshot / (measured.snapshot + measured.forecasts)
+    return [
+        Phase(
+            BUILD,
+            seconds=factor * measured.build,
+            read=factor * measured.tables,
+            written=snapshot,
+            afterwards=2 * snapshot / _VOLUME + hashing * share,
+        ),
+        Phase(
+            SCORE,
+            seconds=factor * measured.score,
+            read=snapshot,
+            written=forecasts,
+            afterwards=2 * forecasts / _VOLUME + hashing * (1 - share),
+        ),
+    ]
+
+
+def _mean(runs: list[Run], name: str) -> float:
+    """Return a share of the time of the parts of all phases."""
+    spans = [run.seconds - run.afterwards for run in runs]
+    weighted = sum(getattr(run, name) * span for run, span in zip(runs, spans, strict=True))
+    return float(weighted / sum(spans))
+
+
+def _grow(small: Measured, large: Measured, name: str, series: int) -> float:
+    """Return a figure of a server of so many series, on the line through the measured ones."""
+    low, high = float(getattr(small, name)), float(getattr(large, name))
+    slope = (high - low) / (large.series - small.series)
+    return high + slope * (series - large.series)
