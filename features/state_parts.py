@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,8 @@ class UpperPast:
             for covariate in self.snapshot.specification.known_ahead
         }
 
-    def save(self, path: Path) -> None:
-        """Write it without the snapshot, for `load`."""
+    def to_bytes(self) -> bytes:
+        """Return it without the snapshot, as the content of a file for `load`."""
         state, common = self.state, self.common
         arrays: dict[str, NDArray[np.generic]] = {
             "origin": np.array(common.origin),
@@ -136,12 +137,13 @@ class UpperPast:
         by_block |= {"past_only": common.past_only, "planned": self.planned}
         for block, values in by_block.items():
             arrays |= {f"{block}/{name}": each for name, each in values.items()}
-        with path.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        content = BytesIO()
+        np.savez(content, allow_pickle=False, **arrays)
+        return content.getvalue()
 
     @classmethod
     def load(cls, snapshot: Snapshot, path: Path) -> UpperPast:
-        """Read what `save` wrote, of the same snapshot."""
+        """Read a file with what `to_bytes` returned, of the same snapshot."""
         with np.load(path, allow_pickle=False) as arrays:
             origin, lead = int(arrays["origin"]), int(arrays["lead"])
 

@@ -52,7 +52,7 @@ def parts_of(
     snapshot: Snapshot, origin: int, parts: list[Part], lead: int | None, file: Path
 ) -> list[tuple[PastState, Plans]]:
     """Return the states and plans of parts, as workers make them who read what all share."""
-    UpperPast.at(snapshot, origin, parts, lead=lead).save(file)
+    file.write_bytes(UpperPast.at(snapshot, origin, parts, lead=lead).to_bytes())
     past = UpperPast.load(snapshot, file)
     pooled = pool_responses(snapshot, [past.responses_of(part) for part in parts])
     return [(past.state_of(part, pooled), past.plans_of(part)) for part in parts]
