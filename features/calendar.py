@@ -79,14 +79,15 @@ _NAMES = frozenset(feature.name for feature in FEATURES)
 def describe_days(
     calendar: Calendar,
     days: Rows,
-    site_share: NDArray[np.float64],
+    average_sites: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     code_holidays: Callable[[Sequence[str]], Floats],
 ) -> Blocks:
     """Return the blocks of some days.
 
     Args:
         days: indices on the date axis, shape (h,).
-        site_share: share of each site in the nodes, shape (n, sites).
+        average_sites: returns the means of values of sites, shape (sites, h), over those of the
+            nodes, shape (n, h).
         code_holidays: returns the codes of names of holidays.
     """
     blocks: Blocks = {
@@ -97,5 +98,5 @@ def describe_days(
     blocks["weekday"] = calendar.weekday[days][None].astype(np.float32)
     blocks["holiday"] = code_holidays(calendar.names[days].tolist())[None]
     for name, values in calendar.site.items():
-        blocks[name] = site_share @ values[:, days].astype(np.float64)
+        blocks[name] = average_sites(values[:, days].astype(np.float64))
     return blocks

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks import Blocks, Floats, Rows, select_block
-from features.data.snapshot import Snapshot
 from features.data.specification import Covariate, Kind, Specification
+from features.data.step import Step
 from features.feature import LOG_RATIO, SHARE, Feature, Group, as_title
 from features.scale import SCALES
 from features.tail import Values
@@ -120,13 +121,33 @@ _SLOPE_RIDGE = 0.05
 """Variance added to that of the covariate (ridge): few changes must not give a large slope."""
 
 
-def measure_past(
-    snapshot: Snapshot, covariate: Covariate, values: Values64, logs: Values64
-) -> Values:
-    """Compute the usual values of a covariate and the response of sales to it; (nodes,) each.
+class Response(NamedTuple):
+    """Covariance of log1p units with a covariate, and its variance; each of shape (nodes,)."""
+
+    covariance: Values64
+    variance: Values64
+
+    @property
+    def slope(self) -> Values64:
+        """Response of sales to the covariate."""
+        return np.asarray(self.covariance / (self.variance + _SLOPE_RIDGE))
+
+    def pool(self, group: NDArray[np.intp]) -> Values64:
+        """Return the slope of each group, shape (groups,), from all nodes."""
+        sums = (np.bincount(group, each).astype(np.float64) for each in self)
+        return Response(*sums).slope
+
+
+def pooled_slope(specification: Specification, covariate: Covariate) -> str:
+    """Return the name of the slope that `Response.pool` computes, as a feature."""
+    return f"{covariate.label}_{specification.label(*specification.pooled)}_slope"
+
+
+def measure_response(covariate: Covariate, values: Values64, logs: Values64) -> Response:
+    """Compute the response of sales to a covariate.
 
     Args:
-        values: of every node on the last `PAST_DAYS` days, shape (nodes, days).
+        values: of nodes on the last `PAST_DAYS` days, shape (nodes, days).
         logs: log1p units of the same nodes and days.
     """
     # The response is the slope of a ridge regression of log1p units on the covariate's scale:
@@ -134,18 +155,25 @@ def measure_past(
     # instead of dividing noise by almost nothing. Most series have too few changes for a slope of
     # their own, so a second one pools covariances and variances over the series that only differ
     # by their site.
-    label, scale, step = covariate.label, SCALES[covariate.kind].of, snapshot.step
-    x = scale(values)
+    x = SCALES[covariate.kind].of(values)
     centred = x - x.mean(axis=1, keepdims=True)
-    covariance = (centred * (logs - logs.mean(axis=1, keepdims=True))).mean(axis=1)
-    variance = (centred**2).mean(axis=1)
-    group = snapshot.pooled_group
-    pooled = np.bincount(group, covariance) / (np.bincount(group, variance) + _SLOPE_RIDGE)
-    pooled_label = snapshot.specification.label(*snapshot.specification.pooled)
+    return Response(
+        covariance=(centred * (logs - logs.mean(axis=1, keepdims=True))).mean(axis=1),
+        variance=(centred**2).mean(axis=1),
+    )
+
+
+def measure_past(step: Step, covariate: Covariate, values: Values64, response: Response) -> Values:
+    """Compute the usual values of a covariate and the response of sales to it; (nodes,) each.
+
+    Args:
+        values: of the nodes on the last `PAST_DAYS` days, shape (nodes, days).
+        response: of the same nodes.
+    """
+    label, scale = covariate.label, SCALES[covariate.kind].of
     result = {
         f"{label}_28": scale(values[:, -step.steps_in(28) :].mean(axis=1)),
-        f"{label}_slope": covariance / (variance + _SLOPE_RIDGE),
-        f"{label}_{pooled_label}_slope": pooled[group],
+        f"{label}_slope": response.slope,
         f"{label}_7": scale(values[:, -step.steps_in(7) :].mean(axis=1)),
     }
     if covariate.kind.adds_up:
@@ -178,7 +206,6 @@ def compare_plans(
         at: columns of the days in `planned`, at least `WEEK_AROUND` from both ends.
     """
     label = covariate.label
-    around = at[:, None] + np.arange(-WEEK_AROUND, WEEK_AROUND + 1)
 
     def compute_change(of_rows: Floats, rows: Rows) -> Floats:
         return of_rows - node[f"{label}_28"][rows][:, None]
@@ -191,7 +218,7 @@ def compare_plans(
         f"{label}_weekday_change": own - usual,
         f"{label}_before": select_block(planned, nodes, at - 1),
         f"{label}_after": select_block(planned, nodes, at + 1),
-        f"{label}_week": planned[nodes][:, around].mean(axis=2),
+        f"{label}_week": _average_week(planned, nodes, at),
         f"{label}_{pooled}_effect": own_change * node[f"{label}_{pooled}_slope"][nodes][:, None],
         f"{label}_effect": own_change * node[f"{label}_slope"][nodes][:, None],
     }
@@ -202,3 +229,13 @@ def compare_plans(
         blocks[f"{label}_{level}"] = of_level
         blocks[f"{label}_{level}_change"] = compute_change(of_level, rows)
     return blocks
+
+
+def _average_week(planned: Floats, nodes: Rows, at: Rows) -> Floats:
+    """Return the means of the days around days, one after the other, shape (nodes, days)."""
+    # `mean` adds up the days of a single node in another order than those of several
+    total = select_block(planned, nodes, at - WEEK_AROUND)
+    for place in range(1 - WEEK_AROUND, WEEK_AROUND + 1):
+        total = total + select_block(planned, nodes, at + place)
+    mean: Floats = total / np.float32(2 * WEEK_AROUND + 1)
+    return mean

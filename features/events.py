@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from features.data.calendar import NO_HOLIDAY
 from features.data.snapshot import Snapshot
@@ -11,9 +12,9 @@ from features.data.specification import Specification
 from features.data.step import Step
 from features.feature import LOG_RATIO, SHARE, Feature, Group
 from features.tail import TAIL_DAYS, Tail, Values, running_sums
-from features.usual import site_level
 
 MONTHDAY, YEAR_EFFECT = "monthday_effect", "year_effect"
+DATE_OPEN = "date_open"
 DATE_EFFECT = "date_effect"
 EVENT_EFFECT, EVENT_LEVEL = "event_effect", "event_level"
 
@@ -79,7 +80,7 @@ def event_features(specification: Specification) -> tuple[Feature, ...]:
             "the level of the total",
         ),
         Feature(
-            "date_open",
+            DATE_OPEN,
             "Open on this date in past years",
             Group.HOLIDAY,
             SHARE,
@@ -215,7 +216,14 @@ class UnusualDays:
         day = snapshot.calendar.day["day_of_month"][np.maximum(at + origin + 1 - self._days, 0)]
         apart = np.abs(day[:, None] - np.arange(1, _MONTHDAYS + 1)[None])
         near = (np.minimum(apart, _MONTHDAYS - apart) <= 1) & self.ordinary[at][:, None]
-        mean: NDArray[np.float64] = effect @ near / np.maximum(near.sum(axis=0), 1)
+        # Sparse products add the days up one after the other, whatever the number of nodes; a dense
+        # one has last bits that depend on it. Each half of the year has a sum of its own, as in the
+        # dense products with which bundles were trained, so that effects that cancel out are the
+        # same zeros.
+        half = len(at) // 2
+        days = sparse.csr_array(near.T.astype(np.float64))
+        sums = (days[:, :half] @ effect.T[:half] + days[:, half:] @ effect.T[half:]).T
+        mean: NDArray[np.float64] = sums / np.maximum(near.sum(axis=0), 1)
         return mean
 
 
@@ -291,7 +299,10 @@ def _average_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean of the values on the last axis that are known, NaN where none is."""
     known = np.isfinite(values)
     count = known.sum(axis=-1)
-    total = np.where(known, values, 0).sum(axis=-1)
+    # one after the other: `sum` adds up the values of a single node in another order
+    total = np.zeros(values.shape[:-1])
+    for place in range(values.shape[-1]):
+        total += np.where(known[..., place], values[..., place], 0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
@@ -307,10 +318,10 @@ def _same_dates(snapshot: Snapshot, days: NDArray[np.intp], years_back: int) -> 
     return index
 
 
-def measure_open_share(snapshot: Snapshot, origin: int) -> Values:
-    """Return the share of series that sold on the same dates of past years; (nodes, horizon).
+def measure_open_share(snapshot: Snapshot, origin: int) -> NDArray[np.float64]:
+    """Return the share of series that sold on the same dates of past years; (upper, horizon).
 
-    The number of series of a node's site (or of all sites) that sold on the date, over its mean
+    The number of series of a site (or of all sites) that sold on the date, over its mean
     in the two weeks before and after, averaged over three years: about 0 on New Year's Day,
     whatever day its day off was transferred to. NaN where the data begin too late.
     """
@@ -329,5 +340,5 @@ def measure_open_share(snapshot: Snapshot, origin: int) -> Values:
         share = selling[:, inside] * (2 * _FORTNIGHT + 1) / np.where(known, around, 1)
         total += np.where(known, share, 0)
         years += known
-    open_share = np.where(years > 0, total / np.maximum(years, 1), np.nan)
-    return {"date_open": open_share[snapshot.hierarchy.ancestor(site_level(snapshot))]}
+    open_share: NDArray[np.float64] = np.where(years > 0, total / np.maximum(years, 1), np.nan)
+    return open_share

@@ -14,7 +14,7 @@ from features.data.specification import Covariate, Specification
 from features.data.step import Step
 from features.feature import LOG_RATIO, LOG_UNITS, SHARE, Feature, Group, as_title
 from features.scale import SCALES
-from features.tail import Tail, Values
+from features.tail import Tail, Values, weighted_sums
 
 MEAN_28 = "mean_28"
 FEATURES = (
@@ -141,9 +141,9 @@ def measure_levels(units: NDArray[np.float64], logs: Tail, *, step: Step) -> Val
     sold = Tail((units[:, -spread:] > 0).astype(np.float64), age)
     values = {f"mean_{days}": logs.mean(step.steps_in(days)) for days in _WINDOWS}
     weights = 0.5 ** (np.arange(units.shape[1])[::-1] / step.steps_in(_HALF_LIFE_DAYS))
-    open_days = np.arange(units.shape[1])[::-1] < age[:, None]
-    weight_sums = np.maximum(open_days @ weights, 1e-9)
-    values["decayed_14"] = logs.values @ weights / weight_sums
+    open_days = (np.arange(units.shape[1])[::-1] < age[:, None]).astype(np.float64)
+    weight_sums = np.maximum(weighted_sums(open_days, weights), 1e-9)
+    values["decayed_14"] = weighted_sums(logs.values, weights) / weight_sums
     for days in (28, 112):
         variance = squares.mean(step.steps_in(days)) - values[f"mean_{days}"] ** 2
         values[f"std_{days}"] = np.sqrt(np.maximum(variance, 0))
@@ -188,9 +188,9 @@ def measure_past(snapshot: Snapshot, origin: int) -> Values:
 
 def _compare_means(snapshot: Snapshot, covariate: Covariate, origin: int) -> NDArray[np.float64]:
     """Return the change of a covariate in each group of series; 0 where nothing is known."""
-    seen = snapshot.covariates[covariate.name][:, : origin + 1].astype(np.float64)
-
     recent, longer = (snapshot.step.steps_in(days) for days in (28, 112))
+    first = max(origin + 1 - longer, 0)
+    seen = snapshot.covariates[covariate.name][:, first : origin + 1].astype(np.float64)
 
     def mean(days: int) -> NDArray[np.float64]:
         known = np.nan_to_num(seen[:, -days:])
@@ -209,6 +209,7 @@ def _average_groups(
 ) -> NDArray[np.float64]:
     """Return the mean over the bottom series of each node, shape (nodes,)."""
     if covariate.by == (snapshot.specification.site,):
-        return np.asarray(snapshot.site_share @ values)
+        every = np.arange(len(snapshot.hierarchy))
+        return snapshot.average_sites(every, values[:, None])[:, 0]
     group = snapshot.hierarchy.group_of(*covariate.by)
     return np.asarray(snapshot.average(values[group][:, None])[:, 0])

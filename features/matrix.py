@@ -19,6 +19,7 @@ from features.calendar import describe_days
 from features.contract import HORIZON, Contract, daily_features, feature_set, node_codes
 from features.covariates import WEEK_AROUND, compare_plans
 from features.data.calendar import Calendar
+from features.data.parts import Part
 from features.data.snapshot import Snapshot
 from features.data.specification import Covariate
 from features.data.step import Step
@@ -50,6 +51,21 @@ class Alteration(NamedTuple):
 
     planned: Floats
     cells: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Plans:
+    """Covariates of the days after an origin, as rows read them.
+
+    Attributes:
+        calendar: of the whole date axis.
+        planned: covariates by name, see `Covariates.planned`; of the nodes of a state.
+        shared: the same as series read it of the nodes above them.
+    """
+
+    calendar: Calendar
+    planned: Mapping[str, Floats]
+    shared: Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,13 @@ class Covariates:
         after the origin is column h + 2.
         """
         return {
-            covariate.name: self._plan(covariate, self.values[covariate.name])
+            covariate.name: scale_plan(
+                covariate,
+                self.snapshot.of_nodes(
+                    covariate,
+                    days_around(self.snapshot, covariate, self.origin, self.values[covariate.name]),
+                ),
+            )
             for covariate in self.snapshot.specification.known_ahead
         }
 
@@ -158,15 +180,29 @@ class Covariates:
             covered[(within < rows.start) | (within >= rows.stop)] = False
         return np.asarray(covered)
 
-    def _plan(self, covariate: Covariate, ahead: Floats) -> Floats:
-        snapshot = self.snapshot
-        before = snapshot.planned_values(
-            covariate, slice(self.origin + 1 - WEEK_AROUND, self.origin + 1)
-        )
-        unknown = np.full((len(before), WEEK_AROUND), np.nan, dtype=np.float32)
-        days = np.concatenate((before, ahead, unknown), axis=1)
-        planned: Floats = SCALES[covariate.kind].of(snapshot.of_nodes(covariate, days))
-        return planned.astype(np.float32)
+
+def days_around(
+    snapshot: Snapshot,
+    covariate: Covariate,
+    origin: int,
+    ahead: Floats,
+    part: Part | None = None,
+) -> Floats:
+    """Return a covariate of the bottoms on the days ahead and the 3 before and after them.
+
+    Args:
+        ahead: of the days ahead, shape (bottoms, horizon).
+        part: the series; all by default.
+    """
+    before = snapshot.planned_values(covariate, slice(origin + 1 - WEEK_AROUND, origin + 1), part)
+    unknown = np.full((len(before), WEEK_AROUND), np.nan, dtype=np.float32)
+    return np.concatenate((before, ahead, unknown), axis=1)
+
+
+def scale_plan(covariate: Covariate, of_nodes: NDArray[np.float64]) -> Floats:
+    """Return a covariate of nodes as `Covariates.planned` has it."""
+    planned: Floats = SCALES[covariate.kind].of(of_nodes).astype(np.float32)
+    return planned
 
 
 def known_covariates(snapshot: Snapshot, origin: int, *, lead: int | None = None) -> Covariates:
@@ -177,16 +213,34 @@ def known_covariates(snapshot: Snapshot, origin: int, *, lead: int | None = None
             those on which the snapshot has each for each series after its newest origin, so that
             a forecast from a past origin knows no more than one made at the time did.
     """
-    values = {}
-    reach = snapshot.lead if lead is None else lead
-    for covariate in snapshot.specification.known_ahead:
-        ahead = np.full((snapshot.hierarchy.n_bottom, snapshot.horizon), np.nan, dtype=np.float32)
-        days = slice(origin + 1, origin + 1 + reach)
-        ahead[:, :reach] = snapshot.planned_values(covariate, days)
-        if lead is None:
-            ahead[~snapshot.plan_known[covariate.name]] = np.nan
-        values[covariate.name] = ahead
+    values = {
+        covariate.name: known_values(snapshot, covariate, origin, lead=lead)
+        for covariate in snapshot.specification.known_ahead
+    }
     return Covariates(snapshot, origin, values, snapshot.calendar)
+
+
+def known_values(
+    snapshot: Snapshot,
+    covariate: Covariate,
+    origin: int,
+    *,
+    lead: int | None = None,
+    part: Part | None = None,
+) -> Floats:
+    """Return a covariate as it was known at an origin, shape (bottoms, horizon).
+
+    Args:
+        lead: as in `known_covariates`.
+        part: the series; all by default.
+    """
+    reach = snapshot.lead if lead is None else lead
+    known = snapshot.planned_values(covariate, slice(origin + 1, origin + 1 + reach), part)
+    ahead = np.full((len(known), snapshot.horizon), np.nan, dtype=np.float32)
+    ahead[:, :reach] = known
+    if lead is None:
+        ahead[~snapshot.find_plan_known(covariate, part)] = np.nan
+    return ahead
 
 
 class MatrixBuilder:
@@ -209,14 +263,14 @@ class MatrixBuilder:
         }
 
     def matrix(
-        self, state: PastState, covariates: Covariates, nodes: Rows, horizons: Rows
+        self, state: PastState, covariates: Covariates | Plans, nodes: Rows, horizons: Rows
     ) -> Floats:
         """Return the rows for every node and horizon, node by node.
 
         Args:
             state: features of the past at the origin, of this builder's snapshot.
             covariates: of the days after it.
-            nodes: rows of the hierarchy, shape (n,).
+            nodes: rows of the hierarchy, shape (n,), of which the state is.
             horizons: days after the origin, shape (h,).
 
         Returns:
@@ -241,6 +295,7 @@ class MatrixBuilder:
         for name, values in self._codes.items():
             blocks[name] = values[nodes][:, None]
         ancestors = {level: rows[nodes] for level, rows in self._ancestors.items()}
+        places = state.locate(nodes)  # ancestors are upper nodes, whose places are their rows
         monthday = covariates.calendar.day["day_of_month"][days].astype(np.intp) - 1
         for kind, columns in (
             ("node", None),
@@ -250,7 +305,7 @@ class MatrixBuilder:
         ):
             of_ancestors = _OF_ANCESTORS[kind]
             for name, values in getattr(state, kind).items():
-                blocks[name] = select_block(values, nodes, columns)
+                blocks[name] = select_block(values, places, columns)
                 if name in of_ancestors:
                     for level, rows_above in ancestors.items():
                         blocks[f"{level}_{name}"] = select_block(values, rows_above, columns)
@@ -260,7 +315,7 @@ class MatrixBuilder:
         blocks |= describe_days(
             covariates.calendar,
             days,
-            self.snapshot.site_share[nodes],
+            lambda values: self.snapshot.average_sites(nodes, values),
             lambda names: self.contract.code("holiday", names),
         )
         for covariate in self._specification.known_ahead:
@@ -269,8 +324,8 @@ class MatrixBuilder:
                 covariates.planned[covariate.name],
                 covariates.shared[covariate.name],
                 state.node,
-                select_block(state.weekday[f"{covariate.label}_weekday_8"], nodes, weekday),
-                nodes,
+                select_block(state.weekday[f"{covariate.label}_weekday_8"], places, weekday),
+                places,
                 pooled=self._specification.label(*self._specification.pooled),
                 ancestors=ancestors,
                 at=horizons + WEEK_AROUND - 1,

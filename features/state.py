@@ -1,24 +1,28 @@
 """State: the features of every node's past at an origin.
 
-Only days up to and including the origin are read; the slice is taken in one place, at the top of
-`state_at`, so that no feature can look ahead.
+Only days up to and including the origin are read; the slice is taken in one place, `_read_sales`,
+so that no feature can look ahead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
 from features import covariates, history
-from features.blocks import Floats
-from features.covariates import PAST_DAYS
+from features.blocks import Floats, Rows
+from features.covariates import PAST_DAYS, Response, measure_response, pooled_slope
+from features.data.parts import Part
 from features.data.snapshot import Snapshot
+from features.data.specification import Covariate
 from features.data.step import Step
 from features.events import (
+    DATE_OPEN,
     MONTHDAY,
     UnusualDays,
     mark_ordinary_days,
@@ -28,13 +32,15 @@ from features.events import (
 )
 from features.scale import SCALES
 from features.seasons import measure_years_before
-from features.tail import TAIL_DAYS, Tail, pad_front
-from features.usual import mark_brief_shuts, replace_unusual
+from features.tail import TAIL_DAYS, Tail, Values, pad_front
+from features.usual import NEIGHBOUR_WEEKS, mark_brief_shuts, replace_unusual, site_nodes
 from features.weekday import average_weekdays, measure_ordinary_weekdays, measure_weekdays
 
 MIN_HISTORY_DAYS = 56
 """Least days of sales up to and including an origin."""
 _SUNDAY = 6
+
+Values64 = NDArray[np.float64]
 
 
 def first_origin(step: Step) -> int:
@@ -56,6 +62,8 @@ class PastState:
             have none.
         ahead: values of the node for a day h after the origin; each of shape (nodes, horizon),
             h = 1 first.
+        sold: nodes that have sold anything up to the origin; Boolean, shape (nodes,).
+        part: the bottom series that the arrays hold beside all upper nodes; all if None.
 
     Invariants: all float32; a value of ``ahead`` is NaN where the node had not yet sold a year
     (or two) before the day; the others have none.
@@ -67,11 +75,44 @@ class PastState:
     weekday: Mapping[str, Floats]
     monthday: Mapping[str, Floats]
     ahead: Mapping[str, Floats]
+    sold: NDArray[np.bool_]
+    part: Part | None = None
 
-    @property
-    def sold(self) -> NDArray[np.bool_]:
-        """Nodes that have sold anything up to the origin; Boolean, shape (nodes,)."""
-        return self.snapshot.first_sale <= self.origin
+    def with_pooled(self, slopes: Mapping[str, Values64]) -> PastState:
+        """Return the state with the responses to covariates that are pooled over sites.
+
+        Args:
+            slopes: by name of the covariate, each of shape (nodes,).
+        """
+        specification = self.snapshot.specification
+        pooled = {
+            pooled_slope(specification, covariate): slopes[covariate.name]
+            for covariate in specification.known_ahead
+        }
+        return replace(self, node={**self.node, **_to_float32(pooled)})
+
+    def join(self, below: PastState, part: Part) -> PastState:
+        """Return this state, of the upper nodes, with that of a part of the bottom series."""
+
+        def join(above: Mapping[str, Floats], values: Mapping[str, Floats]) -> dict[str, Floats]:
+            return {name: np.concatenate((above[name], values[name])) for name in above}
+
+        return replace(
+            self,
+            node=join(self.node, below.node),
+            weekday=join(self.weekday, below.weekday),
+            monthday=join(self.monthday, below.monthday),
+            ahead=join(self.ahead, below.ahead),
+            sold=np.concatenate((self.sold, below.sold)),
+            part=part,
+        )
+
+    def locate(self, nodes: Rows) -> Rows:
+        """Return the places of nodes in the arrays."""
+        if self.part is None:
+            return nodes
+        is_bottom = nodes >= self.snapshot.hierarchy.n_upper
+        return np.where(is_bottom, nodes - self.part.start, nodes)
 
 
 def check_days(snapshot: Snapshot) -> None:
@@ -88,6 +129,17 @@ def check_days(snapshot: Snapshot) -> None:
         )
 
 
+def check_origin(snapshot: Snapshot, origin: int) -> None:
+    """Refuse an index of a day that cannot be an origin.
+
+    Raises:
+        ValueError: `MIN_HISTORY_DAYS` do not end with it, or it is after the newest.
+    """
+    earliest, newest = first_origin(snapshot.step), snapshot.newest_origin
+    if not earliest <= origin <= newest:
+        raise ValueError(f"origin {origin} is not between {earliest} and {newest}")
+
+
 def state_at(snapshot: Snapshot, origin: int) -> PastState:
     """Compute the features of every node's past at an origin.
 
@@ -97,52 +149,165 @@ def state_at(snapshot: Snapshot, origin: int) -> PastState:
     Raises:
         ValueError: the origin lies outside that span.
     """
-    step, newest = snapshot.step, snapshot.newest_origin
-    earliest = first_origin(step)
-    if not earliest <= origin <= newest:
-        raise ValueError(f"origin {origin} is not between {earliest} and {newest}")
+    check_origin(snapshot, origin)
+    days = past_days(snapshot, origin)
+    values = {
+        covariate.name: snapshot.of_nodes(covariate, snapshot.past_values(covariate, days))
+        for covariate in snapshot.specification.known_ahead
+    }
+    every = slice(0, len(snapshot.hierarchy))
+    state, responses = measure_nodes(snapshot, CommonPast.at(snapshot, origin), every, values)
+    group = snapshot.pooled_group
+    return state.with_pooled({name: each.pool(group)[group] for name, each in responses.items()})
+
+
+def past_days(snapshot: Snapshot, origin: int) -> slice:
+    """Return the days up to an origin of which covariates are read."""
+    return slice(max(origin + 1 - snapshot.step.steps_in(PAST_DAYS), 0), origin + 1)
+
+
+@dataclass(frozen=True)
+class CommonPast:
+    """Values that the features of all nodes at an origin read in common.
+
+    Attributes:
+        origin: index of the last day whose sales are known.
+        ordinary: whether each of the last days is neither a holiday nor an event, shape (days,).
+        shuts: days on which a site was shut briefly, shape (upper nodes, days).
+        open_share: of `features.events.measure_open_share`; none of weekly data.
+        past_only: features of the covariates of which only the past is known, by name; each of
+            shape (nodes,).
+    """
+
+    origin: int
+    ordinary: NDArray[np.bool_]
+    shuts: NDArray[np.bool_]
+    open_share: NDArray[np.float64]
+    past_only: Values
+
+    @classmethod
+    def at(cls, snapshot: Snapshot, origin: int) -> CommonPast:
+        """Compute it at an origin."""
+        past = slice(max(origin + 1 - snapshot.step.steps_in(TAIL_DAYS), 0), origin + 1)
+        return cls(
+            origin=origin,
+            ordinary=mark_ordinary_days(snapshot, origin),
+            shuts=mark_brief_shuts(snapshot, past),
+            open_share=measure_open_share(snapshot, origin)
+            if snapshot.step is Step.DAY
+            else np.empty((0, 0)),
+            past_only=history.measure_past(snapshot, origin),
+        )
+
+
+class _Sales(NamedTuple):
+    """Sales of nodes on the days up to an origin; each but `age` of shape (nodes, days)."""
+
+    units: NDArray[np.float64]
+    age: NDArray[np.int64]
+    opened: NDArray[np.bool_]
+    unusual: NDArray[np.bool_]
+
+
+def _read_sales(snapshot: Snapshot, common: CommonPast, nodes: slice, days: int) -> _Sales:
+    past = slice(max(common.origin + 1 - days, 0), common.origin + 1)
+    age = np.maximum(common.origin + 1 - snapshot.first_sale_of(nodes), 0)
+    opened = np.arange(days)[::-1] < age[:, None]
+    unusual = np.broadcast_to(~common.ordinary[-days:], opened.shape).copy()
+    known = past.stop - past.start
+    unusual[:, days - known :] |= common.shuts[site_nodes(snapshot, nodes), -known:]
+    return _Sales(pad_front(snapshot.history[nodes, past], days), age, opened, unusual)
+
+
+def measure_responses(
+    snapshot: Snapshot, common: CommonPast, nodes: slice, past_values: Mapping[str, Values64]
+) -> dict[str, Response]:
+    """Compute the responses of nodes to the covariates that are known ahead, by name.
+
+    They are those of `measure_nodes`, from less of the past.
+
+    Args:
+        nodes, past_values: as in `measure_nodes`.
+    """
+    step = snapshot.step
+    recent = step.steps_in(PAST_DAYS)
+    if not past_values:
+        return {}
+    sales = _read_sales(snapshot, common, nodes, recent + NEIGHBOUR_WEEKS * step.week)
+    usual = replace_unusual(np.log1p(sales.units), sales.unusual, sales.opened, week=step.week)
+    return {
+        covariate.name: measure_response(
+            covariate, _pad_covariate(step, covariate, values), usual[:, -recent:]
+        )
+        for covariate, values in _of_covariates(snapshot, past_values)
+    }
+
+
+def measure_nodes(
+    snapshot: Snapshot, common: CommonPast, nodes: slice, past_values: Mapping[str, Values64]
+) -> tuple[PastState, dict[str, Response]]:
+    """Compute the features of nodes at an origin, but those that `PastState.with_pooled` adds.
+
+    A node's features depend on no other node among them, not even in their last bits.
+
+    Args:
+        common: of the origin.
+        nodes: rows of the hierarchy.
+        past_values: of each covariate that is known ahead, of these nodes, by name; each of shape
+            (nodes, days of `past_days`).
+    """
+    step, origin = snapshot.step, common.origin
     tail, recent = step.steps_in(TAIL_DAYS), step.steps_in(PAST_DAYS)
-    past = slice(max(origin + 1 - tail, 0), origin + 1)
-    units = pad_front(snapshot.history[:, past], tail)
-    age = np.maximum(origin + 1 - snapshot.first_sale, 0)
+    units, age, opened, unusual = _read_sales(snapshot, common, nodes, tail)
     logs = Tail(np.log1p(units), age)
-    ordinary = mark_ordinary_days(snapshot, origin)
-    opened = np.arange(tail)[::-1] < age[:, None]
-    unusual = np.broadcast_to(~ordinary, opened.shape).copy()
-    unusual[:, tail - (past.stop - past.start) :] |= mark_brief_shuts(snapshot, past)
     usual_units = replace_unusual(units, unusual, opened, week=step.week)
     usual = Tail(replace_unusual(logs.values, unusual, opened, week=step.week), age)
     node = history.measure_levels(usual_units, usual, step=step)
-    node |= history.measure_past(snapshot, origin)
+    node |= {name: values[nodes] for name, values in common.past_only.items()}
     weekday = measure_weekdays(snapshot, origin, usual)
     node["sunday_index"] = weekday["weekday_index"][:, _SUNDAY % step.week]
-    past_days = slice(max(origin + 1 - recent, 0), origin + 1)
-    for covariate in snapshot.specification.known_ahead:
-        values = snapshot.of_nodes(covariate, snapshot.past_values(covariate, past_days))
-        # 0 would look like a change of a price; the mean adds nothing to its response
-        values = pad_front(values, recent, "constant" if covariate.kind.adds_up else "mean")
-        node |= covariates.measure_past(snapshot, covariate, values, usual.values[:, -recent:])
+    responses = {}
+    for covariate, known in _of_covariates(snapshot, past_values):
+        values = _pad_covariate(step, covariate, known)
+        response = measure_response(covariate, values, usual.values[:, -recent:])
+        responses[covariate.name] = response
+        node |= covariates.measure_past(step, covariate, values, response)
         weekday[f"{covariate.label}_weekday_8"] = SCALES[covariate.kind].of(
             average_weekdays(snapshot, origin, values, 8)
         )
-    weekday |= measure_ordinary_weekdays(snapshot, origin, usual_units, usual, ordinary)
-    unusual_days = UnusualDays(logs, ordinary, step)
+    weekday |= measure_ordinary_weekdays(snapshot, origin, usual_units, usual, common.ordinary)
+    unusual_days = UnusualDays(logs, common.ordinary, step)
     ahead = measure_years_before(usual, step=step, horizon=snapshot.horizon) | measure_name_effects(
         snapshot, origin, unusual_days
     )
     monthday = {}
     if step is Step.DAY:
-        ahead |= measure_open_share(snapshot, origin)
+        ahead[DATE_OPEN] = common.open_share[site_nodes(snapshot, nodes)]
         ahead |= measure_date_effects(snapshot, origin, unusual_days)
         monthday[MONTHDAY] = unusual_days.monthday_effects(snapshot, origin)
-    return PastState(
+    state = PastState(
         snapshot=snapshot,
         origin=origin,
         node=_to_float32(node),
         weekday=_to_float32(weekday),
         monthday=_to_float32(monthday),
         ahead=_to_float32(ahead),
+        sold=age > 0,
     )
+    return state, responses
+
+
+def _of_covariates(
+    snapshot: Snapshot, values: Mapping[str, Values64]
+) -> Iterator[tuple[Covariate, Values64]]:
+    for covariate in snapshot.specification.known_ahead:
+        yield covariate, values[covariate.name]
+
+
+def _pad_covariate(step: Step, covariate: Covariate, values: Values64) -> Values64:
+    # 0 would look like a change of a price; the mean adds nothing to its response
+    mode: Literal["constant", "mean"] = "constant" if covariate.kind.adds_up else "mean"
+    return pad_front(values, step.steps_in(PAST_DAYS), mode)
 
 
 def _to_float32(values: Mapping[str, NDArray[np.float64]]) -> dict[str, Floats]:

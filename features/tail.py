@@ -37,6 +37,18 @@ class Tail:
         return mean
 
 
+def weighted_sums(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weighted sums over the days, shape (nodes,).
+
+    Args:
+        values: shape (nodes, days).
+        weights: of the days, shape (days,).
+    """
+    # Not a matrix product: BLAS adds the days of a node up in an order that depends on how many
+    # nodes there are, and so would give a node of a part other bits than among all.
+    return np.asarray(np.einsum("nd,d->n", values, weights))
+
+
 def running_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return sums of the first 0, 1, 2, … days; shape (nodes, days + 1).
 

@@ -19,18 +19,20 @@ Values64 = NDArray[np.float64]
 
 _NEIGHBOURS = (-2, -1, 1, 2)
 """Weeks from a day to the days that stand for it."""
+NEIGHBOUR_WEEKS = max(_NEIGHBOURS)
+"""Weeks before the days of which `replace_unusual` gives all values as of the whole past."""
 _BRIEF_DAYS = 2
 """Longest shut that is unusual; a longer one may be the new usual."""
 
 
 def mark_brief_shuts(snapshot: Snapshot, past: slice) -> Flags:
-    """Return on which days a node's site sold nothing, for at most `_BRIEF_DAYS`; (nodes, days).
+    """Return on which days a site sold nothing, for at most `_BRIEF_DAYS`; (upper nodes, days).
 
     The site sold on the day before and on the day after, which must both be in `past`: whether a
     site that is shut on the last day will open again is not known.
     """
     shut = snapshot.selling[:, past] == 0
-    brief = np.zeros_like(shut)
+    brief: Flags = np.zeros_like(shut)
     days = shut.shape[1]
     for length in range(1, _BRIEF_DAYS + 1):
         # a run of `length` shut days between two on which the site sells
@@ -39,8 +41,7 @@ def mark_brief_shuts(snapshot: Snapshot, past: slice) -> Flags:
             starts &= shut[:, day : days - length - 1 + day]
         for day in range(1, length + 1):
             brief[:, day : days - length - 1 + day] |= starts
-    of_nodes: Flags = brief[snapshot.hierarchy.ancestor(site_level(snapshot))]
-    return of_nodes
+    return brief
 
 
 def replace_unusual(values: Values64, unusual: Flags, opened: Flags, *, week: int) -> Values64:
@@ -69,6 +70,11 @@ def replace_unusual(values: Values64, unusual: Flags, opened: Flags, *, week: in
     replaced = unusual[:, columns] & (count > 0)
     result[:, columns] = np.where(replaced, total / np.maximum(count, 1), values[:, columns])
     return result
+
+
+def site_nodes(snapshot: Snapshot, nodes: slice) -> NDArray[np.intp]:
+    """Return the node of the site of nodes, or the total where they have several; (nodes,)."""
+    return snapshot.hierarchy.ancestor(site_level(snapshot))[nodes]
 
 
 def site_level(snapshot: Snapshot) -> str:

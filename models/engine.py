@@ -7,7 +7,6 @@ stored forecasts of the newest origin.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from threading import RLock
 
@@ -16,23 +15,20 @@ from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
-from features.matrix import Covariates, MatrixBuilder, known_covariates
+from features.matrix import Covariates, known_covariates
 from features.state import PastState, state_at
+from features.state_parts import UpperPast
+from models import base_forecasts
 from models.adaptation import Adaptation
 from models.analogues import Analogues
-from models.baselines import Baseline, forecast_by_rule
+from models.base_forecasts import NodeForecaster, ScoreParts, score_parts_here
+from models.base_forecasts import Progress as Progress
 from models.bundle import Bundle
 from models.intervals import Intervals
 from models.methods import Method, methods_at
 from models.reconciliation import Coherent, Reconciliation
 from models.uncertainty import Uncertainty
 from models.volumes import volumes_of
-
-Progress = Callable[[int, int], None]
-"""Called with the number of parts done and of all parts."""
-
-_CHUNK_ROWS = 200_000
-"""Rows of the model that `ForecastEngine.forecast` holds in memory, about 300 bytes each."""
 
 _PAST_STATES = 2
 """Past origins whose states are cached: 8 MB each for 1,870 nodes, and a quarter of a second."""
@@ -46,16 +42,15 @@ class ForecastEngine:
     """
 
     def __init__(self, bundle: Bundle, snapshot: Snapshot) -> None:
-        bundle.check_fits(snapshot)
+        self.forecaster = NodeForecaster(bundle, snapshot)
         self.bundle = bundle
         self.snapshot = snapshot
-        self.builder = MatrixBuilder(snapshot, bundle.contract)
+        self.builder = self.forecaster.builder
         self.reconciliation = Reconciliation(snapshot.hierarchy, bundle.variances)
         self.intervals = self._make_intervals(None)
         self.unseen_series = bundle.find_unseen(snapshot)
         self._past_states: LRUCache[int, PastState] = LRUCache(_PAST_STATES)
         self._lock = RLock()
-        self._fallbacks = self._find_fallbacks()
         self.analogues = self._find_analogues()
 
     def adapt_intervals(self, adaptation: Adaptation) -> Intervals:
@@ -145,18 +140,13 @@ class ForecastEngine:
         modelled = self.reconciliation.modelled_nodes if nodes is None else nodes
         base = np.full((len(self.snapshot.hierarchy), len(horizons)), np.nan)
         base[modelled] = outputs.reshape(len(modelled), len(horizons))
-        for rule, rows in self._fallbacks.items():
-            history = self.snapshot.history[rows, : state.origin + 1]
-            base[rows] = forecast_by_rule(history, horizons, rule, step=self.snapshot.step)
+        self.forecaster.apply_rules(base, slice(0, len(base)), state.origin, horizons)
         base[modelled[~state.sold[modelled]]] = 0
         bottoms = base[self.snapshot.hierarchy.n_upper :]
         closed = self.snapshot.closed_ahead(state.origin, horizons)
-        if len(self.analogues.new) and state.origin == self.snapshot.newest_origin:
-            is_open = None if closed is None else ~closed
-            means = self.analogues.forecast(bottoms, is_open=is_open)
-            bottoms[self.analogues.new] = np.nan_to_num(means)  # no analogue is open
         if closed is not None:
             bottoms[closed] = 0
+        self._forecast_announced(bottoms, state.origin, horizons)
         return base
 
     def forecast(
@@ -166,13 +156,16 @@ class ForecastEngine:
         *,
         lead: int | None = None,
         progress: Progress = lambda done, total: None,
+        score_parts: ScoreParts | None = None,
     ) -> Coherent:
         """Return coherent forecasts of all nodes from one origin; shape (nodes, horizons).
 
         Args:
-            horizons, lead, progress: as in `base_forecasts`.
+            horizons, lead, progress, score_parts: as in `base_forecasts`.
         """
-        base = self.base_forecasts(origin, horizons, lead=lead, progress=progress)
+        base = self.base_forecasts(
+            origin, horizons, lead=lead, progress=progress, score_parts=score_parts
+        )
         return self.reconciliation.reconcile(base)
 
     def base_forecasts(
@@ -182,27 +175,53 @@ class ForecastEngine:
         *,
         lead: int | None = None,
         progress: Progress = lambda done, total: None,
+        score_parts: ScoreParts | None = None,
     ) -> NDArray[np.float64]:
         """Return the forecasts of all nodes from one origin before they are made coherent.
 
-        Shape (nodes, horizons), NaN for upper nodes that are not modelled. The model's rows are
-        made in chunks of days, so that their memory does not grow with the number of days.
+        Shape (nodes, horizons), NaN for upper nodes that are not modelled. State and rows are made
+        for one part of the series after the other, so that they do not take more memory where
+        there are more series. No forecast depends on how the series are divided.
 
         Args:
             horizons: days after the origin; all by default.
             lead: days after it on which covariates count as known; see `known_covariates`.
+            progress: called with days done of one part, or parts done of several.
+            score_parts: what forecasts the parts, if not this process.
         """
         horizons = self.all_horizons if horizons is None else horizons
-        state = state_at(self.snapshot, origin)
-        covariates = known_covariates(self.snapshot, origin, lead=lead)
-        days = max(_CHUNK_ROWS // len(self.reconciliation.modelled_nodes), 1)
-        parts = []
-        for start in range(0, len(horizons), days):
-            chunk = horizons[start : start + days]
-            outputs = self.bundle.model.predict(self.rows(state, covariates, chunk))
-            parts.append(self.base(state, chunk, outputs))
-            progress(start + len(chunk), len(horizons))
-        return np.concatenate(parts, axis=1)
+        snapshot, upper = self.snapshot, self.snapshot.hierarchy.n_upper
+        weighted = self.reconciliation.weighted_upper
+        base = np.full((len(snapshot.hierarchy), len(horizons)), np.nan)
+        parts = snapshot.split(max(base_forecasts.PART_ROWS // max(len(horizons), 1), 1))
+        forecast = self.forecaster.forecast
+        if len(parts) == 1 and score_parts is None:
+            state = state_at(snapshot, origin)
+            covariates = known_covariates(snapshot, origin, lead=lead)
+            base[weighted] = forecast(state, covariates, weighted, horizons)
+            bottoms = np.arange(upper, len(base))
+            base[upper:] = forecast(state, covariates, bottoms, horizons, progress=progress)
+        else:
+            past = UpperPast.at(snapshot, origin, parts, lead=lead)
+            base[weighted] = forecast(past.state, past.plans, weighted, horizons)
+            score = score_parts or score_parts_here
+            for part, of_part in score(self.forecaster, past, parts, horizons, progress):
+                base[part.nodes(upper)] = of_part
+        self._forecast_announced(base[upper:], origin, horizons)
+        return base
+
+    def _forecast_announced(
+        self, bottoms: NDArray[np.float64], origin: int, horizons: NDArray[np.intp]
+    ) -> None:
+        """Write the means of the analogues of series that are announced into the forecasts."""
+        if not len(self.analogues.new) or origin != self.snapshot.newest_origin:
+            return
+        closed = self.snapshot.closed_ahead(origin, horizons)
+        means = self.analogues.forecast(bottoms, is_open=None if closed is None else ~closed)
+        means = np.nan_to_num(means)  # no analogue is open
+        if closed is not None:
+            means[closed[self.analogues.new]] = 0
+        bottoms[self.analogues.new] = means
 
     def evaluate(
         self,
@@ -249,7 +268,7 @@ class ForecastEngine:
     def fallback_of_node(self) -> NDArray[np.object_]:
         """The rule that forecasts each node instead of the model, or None; shape (nodes,)."""
         rules = np.full(len(self.snapshot.hierarchy), None, dtype=np.object_)
-        for rule, rows in self._fallbacks.items():
+        for rule, rows in self.forecaster.fallbacks.items():
             rules[rows] = rule
         return rules
 
@@ -259,10 +278,3 @@ class ForecastEngine:
         new = np.flatnonzero(snapshot.announced[upper:])
         sold = snapshot.first_sale[upper:] <= snapshot.newest_origin
         return Analogues(snapshot.hierarchy, new, sold)
-
-    def _find_fallbacks(self) -> dict[Baseline, NDArray[np.intp]]:
-        """Return the rows of the bottom series that each rule forecasts."""
-        index = self.snapshot.hierarchy.index
-        known = [(node, of) for node, of in self.bundle.fallbacks.items() if node in index]
-        rows = {rule: [index[node] for node, of in known if of is rule] for rule in Baseline}
-        return {rule: np.array(at, dtype=np.intp) for rule, at in rows.items() if at}

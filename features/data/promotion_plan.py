@@ -23,6 +23,9 @@ horizon reveal that a store is about to close."""
 
 _WEEKS_BEFORE = (0, 1, 2)
 
+PLAN_DAYS_BACK = MAX_GAP_DAYS + WINDOW_DAYS + 7 * len(_WEEKS_BEFORE)
+"""Days before a day on which its plan may depend."""
+
 
 def find_plan_days(onpromotion: NDArray[np.float32], stores: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return for each store and day the day whose promotions are taken as its plan.

@@ -6,7 +6,7 @@ series are positions on the date axis and in the hierarchy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from scipy import sparse
 
 from features.data.calendar import (
     Calendar,
@@ -26,11 +27,15 @@ from features.data.calendar import (
 from features.data.closures import CLOSED, NOT_STATED, OPEN, OUTLIER, usually_closed
 from features.data.hierarchy import Hierarchy
 from features.data.history import carry_backward, carry_forward, fill_gaps
-from features.data.promotion_plan import find_plan_days
+from features.data.parts import Part
+from features.data.promotion_plan import PLAN_DAYS_BACK, find_plan_days
 from features.data.specification import Covariate, Specification
 from features.data.step import Step
 
 Floats = NDArray[np.float64]
+
+_CHUNK_CELLS = 2**22
+"""Cells of an array that are read at a time, where all of them are."""
 
 LATE_DAYS = 14
 """Days before the newest origin whose sales may not be delivered yet (see
@@ -144,8 +149,26 @@ class Snapshot:
     @cached_property
     def first_sale(self) -> NDArray[np.int64]:
         """Index of each node's first day with sales; `n_days` where there is none."""
-        sold = self.history > 0
-        return np.where(sold.any(axis=1), sold.argmax(axis=1), self.n_days)
+        return self._find_first_sale(slice(0, len(self.hierarchy)))
+
+    def first_sale_of(self, nodes: slice) -> NDArray[np.int64]:
+        """Return `first_sale` of some nodes; if they are not all, no others are read for it."""
+        if nodes == slice(0, len(self.hierarchy)) or "first_sale" in vars(self):
+            return self.first_sale[nodes]
+        return self._find_first_sale(nodes)
+
+    def _find_first_sale(self, nodes: slice) -> NDArray[np.int64]:
+        parts = [
+            np.where(sold.any(axis=1), sold.argmax(axis=1), self.n_days)
+            for sold in (self.history[rows] > 0 for rows in self._iter_rows(nodes))
+        ]
+        return np.concatenate([np.empty(0, dtype=np.int64), *parts])
+
+    def _iter_rows(self, rows: slice) -> Iterator[slice]:
+        """Yield slices of rows of which all days of a node or series fit into memory."""
+        count = max(_CHUNK_CELLS // (self.n_days + self.horizon), 1)
+        for start in range(rows.start, rows.stop, count):
+            yield slice(start, min(start + count, rows.stop))
 
     @cached_property
     def announced(self) -> NDArray[np.bool_]:
@@ -168,8 +191,16 @@ class Snapshot:
     def selling(self) -> NDArray[np.float64]:
         """Number of bottom series below each upper node that sold, by day; shape (upper, days)."""
         upper = self.hierarchy.n_upper
-        counts: NDArray[np.float64] = self.hierarchy.summing[:upper] @ (self.history[upper:] > 0)
+        counts = np.zeros((upper, self.n_days))
+        for rows in self._iter_rows(slice(0, self.hierarchy.n_bottom)):
+            sold = self.history[upper + rows.start : upper + rows.stop] > 0
+            counts += self.upper_summing[:, rows].tocsr() @ sold
         return counts
+
+    @cached_property
+    def upper_summing(self) -> sparse.csc_array:
+        """The summing matrix of the upper nodes, shape (upper, bottoms), by columns."""
+        return self.hierarchy.summing[: self.hierarchy.n_upper].tocsc()
 
     def targets(self, nodes: NDArray[np.intp] | slice, days: NDArray[np.intp]) -> Floats:
         """Return the sales that training and scoring may use, shape (nodes, days).
@@ -208,6 +239,26 @@ class Snapshot:
         """Number of the site of each bottom series, shape (bottoms,)."""
         return self.hierarchy.group_of(self.specification.site)
 
+    def split(self, size: int) -> list[Part]:
+        """Return the bottom series in parts of whole sites, each of about `size` or one site.
+
+        There is at least one part.
+        """
+        count, site = self.hierarchy.n_bottom, self._site_of
+        last = np.zeros(int(site.max(initial=0)) + 1, dtype=np.intp)
+        last[site] = np.arange(count)
+        # a part may end after a series after which no site goes on
+        ends = np.flatnonzero(np.maximum.accumulate(last[site]) == np.arange(count)) + 1
+        parts: list[Part] = []
+        start = 0
+        while start < count:
+            fitting = np.searchsorted(ends, start + size, side="right") - 1
+            next_end = np.searchsorted(ends, start, side="right")
+            stop = int(ends[max(fitting, next_end)])
+            parts.append(Part(start, stop))
+            start = stop
+        return parts or [Part(0, 0)]
+
     @property
     def _first_of_site(self) -> NDArray[np.intp]:
         """The first bottom series of each site, shape (sites,)."""
@@ -215,20 +266,35 @@ class Snapshot:
 
     @cached_property
     def site_share(self) -> NDArray[np.float64]:
-        """Share of each site in each node's bottom series; shape (nodes, sites)."""
-        return self.group_share(self.specification.site)
+        """Share of each site in the bottom series of each upper node; shape (upper, sites).
 
-    def group_share(self, *columns: str) -> NDArray[np.float64]:
-        """Return the share of each group of series in each node; shape (nodes, groups).
-
-        The groups are those of `Hierarchy.group_of`.
+        Announced series count as in `of_nodes`.
         """
-        group = self.hierarchy.group_of(*columns)
-        members = np.zeros((len(group), int(group.max()) + 1))
-        members[np.arange(len(group)), group] = 1
-        counts = self._sum_started(members)
+        count, site = self.hierarchy.n_bottom, self._site_of
+        started = np.ones(count) if self.begins is None else (self.begins == 0).astype(np.float64)
+        counts, every = (
+            (self.upper_summing @ sparse.csr_array((of_site, (np.arange(count), site)))).toarray()
+            for of_site in (started, np.ones(count))
+        )
+        all_new = self.all_announced[: len(counts)]
+        counts[all_new] = every[all_new]
         shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
         return shares
+
+    def average_sites(
+        self, nodes: NDArray[np.intp], values: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the mean of the sites' values over the bottom series of nodes; (nodes, n).
+
+        Args:
+            nodes: rows of the hierarchy.
+            values: shape (sites, n).
+        """
+        upper = nodes < self.hierarchy.n_upper
+        means = np.empty((len(nodes), values.shape[1]))
+        means[upper] = self.site_share[nodes[upper]] @ values
+        means[~upper] = values[self._site_of[nodes[~upper] - self.hierarchy.n_upper]]
+        return means
 
     @cached_property
     def pooled_group(self) -> NDArray[np.intp]:
@@ -262,11 +328,20 @@ class Snapshot:
 
         Announced series count as in `of_nodes`.
         """
-        return self._sum_started(values) / self._bottoms_of_node[:, None]
+        return self._sum_started(values) / self.bottoms_of_node[:, None]
 
     @cached_property
-    def _bottoms_of_node(self) -> NDArray[np.float64]:
+    def bottoms_of_node(self) -> NDArray[np.float64]:
+        """Number of the bottoms that count in each node, shape (nodes,); see `of_nodes`."""
         return self._sum_started(np.ones(self.hierarchy.n_bottom))
+
+    @cached_property
+    def all_announced(self) -> NDArray[np.bool_]:
+        """Nodes of which all series are announced, shape (nodes,)."""
+        if self.begins is None:
+            return np.zeros(len(self.hierarchy), dtype=np.bool_)
+        started = self.hierarchy.aggregate((self.begins == 0).astype(np.float64))
+        return np.asarray(started == 0)
 
     def _sum_started(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Sum the bottoms that are not announced to every node; all of them where all are."""
@@ -275,35 +350,41 @@ class Snapshot:
         new = self.begins > 0
         started = values.copy()
         started[new] = 0
-        all_new = self.hierarchy.aggregate((~new).astype(np.float64)) == 0
         sums = self.hierarchy.aggregate(started)
-        sums[all_new] = self.hierarchy.aggregate(values)[all_new]
+        sums[self.all_announced] = self.hierarchy.aggregate(values)[self.all_announced]
         return sums
 
-    def closed_ahead(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.bool_] | None:
+    def closed_ahead(
+        self, origin: int, horizons: NDArray[np.intp], part: Part | None = None
+    ) -> NDArray[np.bool_] | None:
         """Return on which days after an origin the bottom series are closed; None if never.
 
         Where days are stated as open or closed, the stated days count as known for as long as
         those after the newest origin are. On other days the weekdays of the past decide. A series
         that is announced is closed until its first day.
 
+        Args:
+            part: the series; all by default.
+
         Returns:
             Shape (bottoms, horizons).
         """
-        closed = self._closed_of_status(origin, horizons)
+        rows = slice(None) if part is None else part.bottoms
+        closed = self._closed_of_status(origin, horizons, rows)
         if self.begins is None or origin != self.newest_origin:
             return closed
-        before = horizons < self.begins[:, None]
+        before = horizons < self.begins[rows, None]
         return before if closed is None else closed | before
 
     def _closed_of_status(
-        self, origin: int, horizons: NDArray[np.intp]
+        self, origin: int, horizons: NDArray[np.intp], rows: slice
     ) -> NDArray[np.bool_] | None:
         if self.status is None or not self._has_closed_days:
             return None
-        closed = usually_closed(self.status, origin, horizons, step=self.step)
+        status = self.status[rows]
+        closed = usually_closed(status, origin, horizons, step=self.step)
         stated = horizons <= self._stated_lead
-        closed[:, stated] = self.status[:, origin + horizons[stated]] == CLOSED
+        closed[:, stated] = status[:, origin + horizons[stated]] == CLOSED
         return closed
 
     def closed_nodes(
@@ -314,73 +395,106 @@ class Snapshot:
         Returns:
             Shape (nodes, horizons).
         """
-        closed = self.closed_ahead(origin, horizons)
+        upper = self.hierarchy.n_upper
+        own = nodes[nodes >= upper] - upper
+        part = Part(0, self.hierarchy.n_bottom)
+        if len(own) == len(nodes):  # what the others do is not read
+            part = Part(int(own.min(initial=0)), int(own.max(initial=-1)) + 1)
+        closed = self.closed_ahead(origin, horizons, part)
         if closed is None:
             return None
-        still_open = self.hierarchy.summing[nodes] @ ~closed
-        return np.asarray(still_open == 0)
+        of_nodes = np.empty((len(nodes), len(horizons)), dtype=np.bool_)
+        of_nodes[nodes >= upper] = closed[own - part.start]
+        if len(own) < len(nodes):
+            still_open = self.hierarchy.summing[nodes[nodes < upper]] @ ~closed
+            of_nodes[nodes < upper] = still_open == 0
+        return of_nodes
 
     @cached_property
     def _has_closed_days(self) -> bool:
-        return self.status is not None and bool((self.status == CLOSED).any())
+        return self.status is not None and any(
+            bool((self.status[rows] == CLOSED).any())
+            for rows in self._iter_rows(slice(0, len(self.status)))
+        )
 
     @cached_property
     def _stated_lead(self) -> int:
         """Days after the newest origin up to which it is stated that series are open or closed."""
         if self.status is None or self.specification.open is None:
             return 0
-        stated = (self.status[:, self.n_days :] != NOT_STATED).any(axis=0)
+        ahead = self.status[:, self.n_days :]
+        stated = np.zeros(ahead.shape[1], dtype=np.bool_)
+        for rows in self._iter_rows(slice(0, len(ahead))):
+            stated |= (ahead[rows] != NOT_STATED).any(axis=0)
         return int(np.flatnonzero(stated)[-1]) + 1 if stated.any() else 0
 
-    def past_values(self, covariate: Covariate, days: slice) -> NDArray[np.float32]:
+    def past_values(
+        self, covariate: Covariate, days: slice, part: Part | None = None
+    ) -> NDArray[np.float32]:
         """Return a covariate for features of the past, shape (bottoms, days).
 
         Days on which a count is not known have estimates, as in `history`. Other quantities keep
         the value that was known before; where there was none they have the first of these days,
         so that none jumps when it is first known, and 0 where there is none either.
+
+        Args:
+            part: the series; all by default.
         """
-        values = self._past_values[covariate.name][:, days]
+        if part is None:
+            values = self._past_values[covariate.name][:, days]
+        else:  # what is filled in depends on the days before alone
+            values = self._fill_gaps(covariate, part.bottoms, days.stop)[:, days]
         return values if covariate.kind.adds_up else carry_backward(values)
 
     @cached_property
     def _past_values(self) -> dict[str, NDArray[np.float32]]:
         return {
-            covariate.name: self._fill_gaps(covariate)
+            covariate.name: self._fill_all_gaps(covariate)
             for covariate in self.specification.known_ahead
         }
 
-    def _fill_gaps(self, covariate: Covariate) -> NDArray[np.float32]:
+    def _fill_all_gaps(self, covariate: Covariate) -> NDArray[np.float32]:
         values = self.covariates[covariate.name][:, : self.n_days]
+        chunks = [*self._iter_rows(slice(0, len(values)))]
+        if not any(np.isnan(values[rows]).any() for rows in chunks):
+            return values
+        filled = np.empty_like(values)
+        for rows in chunks:
+            filled[rows] = self._fill_gaps(covariate, rows, self.n_days)
+        return filled
+
+    def _fill_gaps(self, covariate: Covariate, rows: slice, end: int) -> NDArray[np.float32]:
+        values = self.covariates[covariate.name][rows, :end]
         if covariate.kind.adds_up:
             return fill_gaps(values, step=self.step)
         return carry_forward(values)
 
-    def planned_values(self, covariate: Covariate, days: slice) -> NDArray[np.float32]:
+    def planned_values(
+        self, covariate: Covariate, days: slice, part: Part | None = None
+    ) -> NDArray[np.float32]:
         """Return a covariate as it was planned, shape (bottoms, days); NaN where not known.
 
         Counts of past days are reconstructed (see `features.data.promotion_plan`), but not those of
         weeks; plans for days after the newest origin are returned unchanged.
+
+        Args:
+            part: the series; all by default.
         """
-        known = self.covariates[covariate.name]
+        rows = slice(0, self.hierarchy.n_bottom) if part is None else part.bottoms
+        known = self.covariates[covariate.name][rows]
         values = np.array(known[:, days])
         if not covariate.kind.adds_up or self.step is Step.WEEK:
             return values
-        of_site = self._plan_days[covariate.name][:, days]
+        # no earlier day is read for the plan of one of these
+        first = max(days.start - PLAN_DAYS_BACK, 0)
+        past = known[:, first : max(min(days.stop, self.n_days), first)]
+        site = self._site_of[rows] - self._site_of[rows].min(initial=0)
+        of_site = find_plan_days(past, site)[:, days.start - first :] + first
         own = np.arange(days.start, days.start + of_site.shape[1])
         for column in np.flatnonzero((of_site != own).any(axis=0)):
-            source = of_site[self._site_of, column]
+            source = of_site[site, column]
             values[:, column] = known[np.arange(len(values)), source]
         return values
-
-    @cached_property
-    def _plan_days(self) -> dict[str, NDArray[np.intp]]:
-        return {
-            covariate.name: find_plan_days(
-                self.covariates[covariate.name][:, : self.n_days], self._site_of
-            )
-            for covariate in self.specification.known_ahead
-            if covariate.kind.adds_up
-        }
 
     @property
     def lead(self) -> int:
@@ -391,9 +505,14 @@ class Snapshot:
     def plan_known(self) -> dict[str, NDArray[np.bool_]]:
         """Days after the newest origin on which a covariate is known, shape (bottoms, 90)."""
         return {
-            covariate.name: ~np.isnan(self.covariates[covariate.name][:, self.n_days :])
+            covariate.name: self.find_plan_known(covariate)
             for covariate in self.specification.known_ahead
         }
+
+    def find_plan_known(self, covariate: Covariate, part: Part | None = None) -> NDArray[np.bool_]:
+        """Return `plan_known` of a covariate and of some series; of all by default."""
+        rows = slice(None) if part is None else part.bottoms
+        return np.asarray(~np.isnan(self.covariates[covariate.name][rows, self.n_days :]))
 
     @cached_property
     def known_lead(self) -> dict[str, NDArray[np.intp]]:

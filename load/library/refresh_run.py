@@ -30,9 +30,9 @@ def main(root: Path, data: Path) -> None:
     with watch.phase(IMPORTING):
         import numpy as np
 
+        from features import state, state_parts
         from features.matrix import MatrixBuilder
         from lifecycle import refresh
-        from models import engine
         from models.model import SegmentedModel
         from models.reconciliation import Reconciliation
         from models.serving import forecast_store, release
@@ -43,7 +43,9 @@ def main(root: Path, data: Path) -> None:
         (refresh, "load_snapshot", SNAPSHOT),
         (release, "load_snapshot", SNAPSHOT),
         (release, "_load_bundle", BUNDLE),
-        (engine, "state_at", STATE),
+        (state, "measure_nodes", STATE),
+        (state_parts, "measure_nodes", STATE),
+        (state_parts, "measure_responses", STATE),
         (MatrixBuilder, "matrix", ROWS),
         (SegmentedModel, "predict", MODEL),
         (Reconciliation, "reconcile", RECONCILING),

@@ -8,6 +8,7 @@ the others wait.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from models.engine import ForecastEngine, Progress
+from models.base_forecasts import Progress, ScoreParts
+from models.engine import ForecastEngine
 from models.intervals import Intervals
 from models.uncertainty import USUAL
 from storage.artifacts import (
@@ -34,6 +36,8 @@ MEAN_FILE = "mean.npy"
 BOUNDS_FILE = "bounds.npy"
 BASE_FILE = "base.npy"
 """Forecasts before reconciliation, where it has moved them; what-ifs begin from them."""
+_CHUNK_NODES = 4096
+"""Nodes whose bounds are computed at a time."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,18 @@ def is_moved(engine: ForecastEngine, clipped: int) -> bool:
 
 
 def load_or_make(
-    engine: ForecastEngine, store: Store, *, progress: Progress = lambda done, total: None
+    engine: ForecastEngine,
+    store: Store,
+    *,
+    progress: Progress = lambda done, total: None,
+    score_parts: ScoreParts | None = None,
 ) -> Forecasts:
     """Load the forecasts of an engine's release; compute and store them if there are none.
 
     If the folder cannot be written, as in a read-only image, they stay in memory.
+
+    Args:
+        progress, score_parts: as in `ForecastEngine.base_forecasts`.
 
     Raises:
         ArtifactError: the artifact was altered.
@@ -77,7 +88,8 @@ def load_or_make(
             store.forecasts.mkdir(parents=True, exist_ok=True)
             with FileLock(store.forecasts / ".lock"):
                 folder = (
-                    find_forecasts(store, release) or _make_artifact(engine, store, progress).path
+                    find_forecasts(store, release)
+                    or _make_artifact(engine, store, progress, score_parts).path
                 )
         except (OSError, UnwritableError):
             coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
@@ -107,12 +119,20 @@ def _map_array(path: Path, expected: tuple[int, ...]) -> NDArray[Any]:
     return array
 
 
-def _usual_bounds(
-    engine: ForecastEngine, intervals: Intervals, mean: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _save_bounds(
+    path: Path, engine: ForecastEngine, intervals: Intervals, mean: NDArray[np.float64]
+) -> None:
+    """Write the usual bounds of all nodes, of some nodes at a time."""
     origin, horizons = engine.snapshot.newest_origin, engine.all_horizons
-    numbers = engine.evaluate(intervals, origin, np.arange(len(mean)), mean, horizons, USUAL)
-    return np.ascontiguousarray(np.moveaxis(numbers, 0, 2))
+    shape = (*mean.shape, USUAL.count)
+    bounds = np.lib.format.open_memmap(path, mode="w+", dtype=np.float64, shape=shape)
+    upper = engine.snapshot.hierarchy.n_upper
+    starts = [0, *range(upper, len(mean), _CHUNK_NODES), len(mean)]  # upper nodes read all series
+    for start, stop in pairwise(starts):
+        nodes = np.arange(start, stop)
+        numbers = engine.evaluate(intervals, origin, nodes, mean[start:stop], horizons, USUAL)
+        bounds[start:stop] = np.moveaxis(numbers, 0, 2)
+    bounds.flush()
 
 
 def find_forecasts(store: Store, release: Release) -> Path | None:
@@ -132,13 +152,17 @@ def load_base(store: Store, release: Release) -> NDArray[np.float64] | None:
     return base
 
 
-def _make_artifact(engine: ForecastEngine, store: Store, progress: Progress) -> Artifact:
-    base = engine.base_forecasts(engine.snapshot.newest_origin, progress=progress)
+def _make_artifact(
+    engine: ForecastEngine, store: Store, progress: Progress, score_parts: ScoreParts | None
+) -> Artifact:
+    base = engine.base_forecasts(
+        engine.snapshot.newest_origin, progress=progress, score_parts=score_parts
+    )
     coherent = engine.reconciliation.reconcile(base)
     with staging(store.forecasts) as folder:
         np.save(folder / MEAN_FILE, coherent.values)
         if is_moved(engine, coherent.clipped):
             np.save(folder / BASE_FILE, base.astype(np.float32))
         if engine.intervals is not None:
-            np.save(folder / BOUNDS_FILE, _usual_bounds(engine, engine.intervals, coherent.values))
+            _save_bounds(folder / BOUNDS_FILE, engine, engine.intervals, coherent.values)
         return seal(folder, kind=KIND, label=engine.version, facts={"clipped": coherent.clipped})

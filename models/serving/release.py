@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from models.adaptation import Adaptation
+from models.base_forecasts import Progress, ScoreParts
 from models.bundle import Bundle, load_bundle
-from models.engine import ForecastEngine, Progress
+from models.engine import ForecastEngine
 from models.intervals import Intervals
 from models.serving.adaptation_store import load_adaptation
 from models.serving.forecast_store import Forecasts, load_or_make
@@ -100,9 +101,16 @@ def _load_snapshot(folder: Path) -> Snapshot:
 
 
 def load_release(
-    store: Store, release: Release, *, progress: Progress = lambda done, total: None
+    store: Store,
+    release: Release,
+    *,
+    progress: Progress = lambda done, total: None,
+    score_parts: ScoreParts | None = None,
 ) -> LoadedRelease:
     """Load a release with the forecasts of its newest origin.
+
+    Args:
+        progress, score_parts: as in `ForecastEngine.base_forecasts`.
 
     Raises:
         ArtifactError: see `load_engine`.
@@ -116,6 +124,6 @@ def load_release(
     return LoadedRelease(
         engine=engine,
         intervals=engine.intervals if adaptation is None else engine.adapt_intervals(adaptation),
-        forecasts=load_or_make(engine, store, progress=progress),
+        forecasts=load_or_make(engine, store, progress=progress, score_parts=score_parts),
         adaptation=adaptation,
     )

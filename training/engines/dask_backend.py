@@ -15,19 +15,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import dask
 import dask.array as da
 import lightgbm as lgb
 import numpy as np
 from dask.delayed import delayed
-from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed import Client, Future, KilledWorker, as_completed
 from lightgbm.dask import DaskLGBMRegressor
 
 from errors import InputError
@@ -37,23 +36,13 @@ from features.data.hierarchy import Hierarchy
 from features.data.snapshot_files import load_snapshot
 from features.matrix import MatrixBuilder
 from features.relative import RelativeColumns
+from lifecycle.parts.dask_cluster import connect_dask
 from models.engine import Progress
 from training.engines.fitting_backend import SAMPLE_ROWS, FittedMembers, sample_evenly
 from training.fit import parameters_of, target_of, weight_of
 from training.progress import Clock
 from training.recipe import Member, Recipe
 from training.sampling import TrainingSet, training_rows
-
-_LOOPBACK = "127.0.0.1"
-_LOCAL = {
-    # no HTTP servers of the scheduler and the workers
-    "distributed.scheduler.http.routes": [],
-    "distributed.worker.http.routes": [],
-    # LightGBM's network does not survive the loss of a worker: fail instead of waiting for it
-    "distributed.scheduler.allowed-failures": 0,
-    "distributed.scheduler.no-workers-timeout": "30s",
-}
-_CONNECT = "20s"
 
 
 @dataclass(frozen=True)
@@ -172,21 +161,8 @@ def dask_backend(snapshots: Path, *, scheduler: str | None, workers: int) -> Ite
     Raises:
         InputError: there is no scheduler, it has no workers, or one died.
     """
-    with ExitStack() as stack:
-        if scheduler is None:
-            stack.enter_context(dask.config.set(_LOCAL))
-            cluster: Any = stack.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    host=_LOOPBACK,
-                    dashboard_address=f"{_LOOPBACK}:0",  # None would use a fixed port
-                    memory_limit=None,
-                )
-            )
-        client = stack.enter_context(_connect(scheduler or cluster))
-        if not client.nthreads():
-            raise InputError(f"the Dask scheduler at {scheduler} has no workers")
+    # LightGBM's network does not survive the loss of a worker: fail instead of waiting for it
+    with connect_dask(scheduler, workers=workers, allowed_failures=0) as client:
         _silence_lightgbm()
         try:
             yield DaskBackend(client, snapshots)
@@ -202,13 +178,6 @@ def shares(hierarchy: Hierarchy, count: int) -> list[Rows]:
     sites = np.array(hierarchy.bottoms[hierarchy.specification.site])
     groups = np.array_split(np.unique(sites), min(count, len(np.unique(sites))))
     return [bottoms[np.isin(sites, group)] for group in groups]
-
-
-def _connect(cluster: Any) -> Client:
-    try:
-        return Client(cluster, timeout=_CONNECT)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler answers at {cluster}") from error
 
 
 def _silence_lightgbm() -> None:

@@ -13,6 +13,7 @@ from features.events import UnusualDays, measure_open_share
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import state_at
 from features.tail import Tail
+from features.usual import site_nodes
 
 STORE = "store:1"
 CLOSED = date(2024, 3, 5)
@@ -39,8 +40,10 @@ def with_sales_times(snapshot: Snapshot, factor: float, *days: date) -> Snapshot
 
 
 def date_open(snapshot: Snapshot, node: str) -> float:
-    values = measure_open_share(snapshot, snapshot.index_of(ORIGIN))["date_open"]
-    return float(values[snapshot.hierarchy.index[node], (CLOSED - ORIGIN).days - 1])
+    values = measure_open_share(snapshot, snapshot.index_of(ORIGIN))
+    row = snapshot.hierarchy.index[node]
+    (site,) = site_nodes(snapshot, slice(row, row + 1))
+    return float(values[site, (CLOSED - ORIGIN).days - 1])
 
 
 @pytest.mark.parametrize("node", ["total", STORE, f"{STORE}/family:GROCERY I", "family:DAIRY"])
@@ -62,12 +65,12 @@ def test_one_store_may_open_when_others_close(snapshot: Snapshot) -> None:
 def test_29_february_uses_1_march_of_other_years(snapshot: Snapshot) -> None:
     day = snapshot.index_of(date(2024, 2, 29)) - snapshot.index_of(ORIGIN) - 1
     some = without_sales(snapshot, *(date(year, 3, 1) for year in (2021, 2022, 2023)))
-    values = measure_open_share(some, some.index_of(ORIGIN))["date_open"]
+    values = measure_open_share(some, some.index_of(ORIGIN))
     assert (values[0, [day, day + 1]] == 0).all()
 
 
 def test_a_date_before_the_data_is_missing(snapshot: Snapshot) -> None:
-    assert np.isnan(measure_open_share(snapshot, 200)["date_open"]).all()
+    assert np.isnan(measure_open_share(snapshot, 200)).all()
 
 
 def test_every_node_has_the_holiday_effect_on_the_total(

@@ -170,28 +170,6 @@ def test_an_announced_series_is_forecast_by_analogues_from_the_newest_origin_alo
     assert at(snapshot.newest_origin - 1) is Method.ZERO_NEVER_SOLD
 
 
-@pytest.mark.parametrize("rows_per_part", [1, 200])
-def test_days_forecast_in_parts_equal_those_forecast_together(
-    engine: ForecastEngine, monkeypatch: pytest.MonkeyPatch, rows_per_part: int
-) -> None:
-    """The size of a part bounds memory and does not change the numbers."""
-    origin, horizons = engine.snapshot.newest_origin, np.array([1, 2, 15, 16, 17, 40, 90])
-    whole = engine.forecast(origin, horizons).values
-    monkeypatch.setattr("models.engine._CHUNK_ROWS", rows_per_part)
-    made: list[int] = []
-    rows = engine.rows
-    monkeypatch.setattr(
-        engine, "rows", lambda *arguments: made.append(len(arguments[-1])) or rows(*arguments)
-    )
-    done: list[tuple[int, int]] = []
-    parts = engine.forecast(origin, horizons, progress=lambda *step: done.append(step)).values
-    np.testing.assert_allclose(parts, whole, rtol=1e-6)
-    days = max(rows_per_part // len(engine.reconciliation.modelled_nodes), 1)
-    assert max(made) == days
-    assert sum(made) == len(horizons)
-    assert done[-1] == (len(horizons), len(horizons))
-
-
 @pytest.mark.parametrize("rule", Baseline)
 def test_a_series_that_falls_back_to_a_rule_is_named_after_it(
     snapshot: Snapshot, rule: Baseline

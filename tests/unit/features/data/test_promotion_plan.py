@@ -89,8 +89,26 @@ def test_a_closed_day_of_the_demo_has_promotions_as_a_covariate(snapshot: Snapsh
 
 def test_plans_do_not_depend_on_sales(snapshot: Snapshot) -> None:
     """Otherwise a forecast would know closed days in advance."""
-    past = snapshot.covariates["onpromotion"][:, : snapshot.n_days]
-    assert (find_plan_days(past, snapshot._site_of) == snapshot._plan_days["onpromotion"]).all()
+    (covariate,) = snapshot.specification.known_ahead
+    days = slice(0, snapshot.n_days)
+    unsold = replace(snapshot, sales=np.zeros_like(snapshot.sales))
+    planned = snapshot.planned_values(covariate, days)
+    np.testing.assert_array_equal(unsold.planned_values(covariate, days), planned)
+
+
+@pytest.mark.parametrize("width", [1, 3, 90], ids="{} days at a time".format)
+def test_plans_of_some_days_are_those_of_all(snapshot: Snapshot, width: int) -> None:
+    """They are read from as many days before as they depend on."""
+    onpromotion = np.array(snapshot.covariates["onpromotion"])
+    for start, gap in ((200, 3), (300, 60), (400, MAX_GAP_DAYS), (600, MAX_GAP_DAYS + 1)):
+        onpromotion[:, start : start + gap] = 0
+    closed = replace(snapshot, covariates={**snapshot.covariates, "onpromotion": onpromotion})
+    (covariate,) = closed.specification.known_ahead
+    whole = closed.planned_values(covariate, slice(0, closed.n_days))
+    assert (whole != onpromotion[:, : closed.n_days]).any(axis=0).sum() > 150
+    for start in range(190, 700, width):
+        days = slice(start, start + width)
+        np.testing.assert_array_equal(closed.planned_values(covariate, days), whole[:, days])
 
 
 def test_plans_of_future_days_are_not_replaced(snapshot: Snapshot) -> None:

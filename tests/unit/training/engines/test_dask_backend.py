@@ -12,11 +12,11 @@ import pytest
 from errors import InputError
 from features.data.snapshot import Snapshot
 from features.matrix import MatrixBuilder
+from lifecycle.parts import dask_cluster
 from load.server import free_port
 from models.engine import ForecastEngine
 from models.metrics import rmsle
 from storage.artifacts import ArtifactError, Store
-from training.engines import dask_backend as module
 from training.engines.dask_backend import DaskBackend, dask_backend, shares
 from training.engines.fitting_backend import FittingBackend, LocalBackend
 from training.history import TooLittleHistoryError
@@ -150,5 +150,5 @@ def test_a_missing_scheduler_is_named(trained: Store, unused_tcp_port: int) -> N
 
 @pytest.fixture
 def unused_tcp_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
-    monkeypatch.setattr(module, "_CONNECT", "1s")
+    monkeypatch.setattr(dask_cluster, "_CONNECT", "1s")
     return free_port()

@@ -1,0 +1,184 @@
+"""The state part by part, so that its memory does not grow with the number of series.
+
+The upper nodes come first, because every series reads values of the nodes above it: `UpperPast`.
+Then each part of the bottom series is computed by itself, in any order and on any machine. Only the
+responses to covariates, which are pooled over sites, take two steps: those of all series, in their
+order, are reduced at once (`pool_responses`). No value depends on how the series are divided; the
+state of one part, which is all series, is `features.state.state_at`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.blocks import Floats
+from features.covariates import WEEK_AROUND, Response
+from features.data.carried_sums import CarriedSums
+from features.data.parts import Part
+from features.data.snapshot import Snapshot
+from features.matrix import Plans, days_around, known_values, scale_plan
+from features.state import (
+    CommonPast,
+    PastState,
+    check_origin,
+    measure_nodes,
+    measure_responses,
+    past_days,
+)
+
+Values64 = NDArray[np.float64]
+Pooled = Mapping[str, Values64]
+"""Pooled responses to covariates by name, of the groups of `Snapshot.pooled_group`."""
+
+_BLOCKS = ("node", "weekday", "monthday", "ahead")
+
+
+@dataclass(frozen=True)
+class UpperPast:
+    """Values that every part reads at an origin: of the upper nodes, and of days.
+
+    Attributes:
+        common: read by the features of all nodes.
+        state: of the upper nodes.
+        planned: covariates of the upper nodes, see `features.matrix.Covariates.planned`.
+        lead: days after the origin on which covariates count as known; see `known_covariates`.
+    """
+
+    snapshot: Snapshot
+    common: CommonPast
+    state: PastState
+    planned: Mapping[str, Floats]
+    lead: int | None
+
+    @classmethod
+    def at(
+        cls, snapshot: Snapshot, origin: int, parts: Sequence[Part], *, lead: int | None = None
+    ) -> UpperPast:
+        """Compute it at an origin, from one part of the series after the other.
+
+        Raises:
+            ValueError: the day cannot be an origin.
+        """
+        check_origin(snapshot, origin)
+        days = past_days(snapshot, origin)
+        past, planned = {}, {}
+        for covariate in snapshot.specification.known_ahead:
+            of_past = CarriedSums(snapshot, days.stop - days.start)
+            around = CarriedSums(snapshot, snapshot.horizon + 2 * WEEK_AROUND)
+            for part in parts:
+                of_past.add(part, snapshot.past_values(covariate, days, part))
+                ahead = known_values(snapshot, covariate, origin, lead=lead, part=part)
+                around.add(part, days_around(snapshot, covariate, origin, ahead, part))
+            past[covariate.name] = of_past.of_nodes(covariate)
+            planned[covariate.name] = scale_plan(covariate, around.of_nodes(covariate))
+        common = CommonPast.at(snapshot, origin)
+        upper = slice(0, snapshot.hierarchy.n_upper)
+        state, responses = measure_nodes(snapshot, common, upper, past)
+        state = state.with_pooled({name: each.slope for name, each in responses.items()})
+        return cls(snapshot, common, state, planned, lead)
+
+    @property
+    def plans(self) -> Plans:
+        """Plans of the upper nodes."""
+        return Plans(self.snapshot.calendar, self.planned, self.planned)
+
+    def responses_of(self, part: Part) -> dict[str, Response]:
+        """Return the responses of a part's series to covariates, by name."""
+        snapshot = self.snapshot
+        nodes = part.nodes(snapshot.hierarchy.n_upper)
+        return measure_responses(snapshot, self.common, nodes, self._past_values(part))
+
+    def state_of(self, part: Part, pooled: Pooled) -> PastState:
+        """Return the state of the upper nodes and of a part's series."""
+        snapshot = self.snapshot
+        nodes = part.nodes(snapshot.hierarchy.n_upper)
+        below, _ = measure_nodes(snapshot, self.common, nodes, self._past_values(part))
+        group = snapshot.pooled_group[nodes] - snapshot.hierarchy.n_upper
+        below = below.with_pooled({name: slopes[group] for name, slopes in pooled.items()})
+        return self.state.join(below, part)
+
+    def plans_of(self, part: Part) -> Plans:
+        """Return the plans of the upper nodes and of a part's series."""
+        snapshot, origin = self.snapshot, self.common.origin
+        planned = {}
+        for covariate in snapshot.specification.known_ahead:
+            ahead = known_values(snapshot, covariate, origin, lead=self.lead, part=part)
+            around = _as_nodes(days_around(snapshot, covariate, origin, ahead, part))
+            above = self.planned[covariate.name]
+            planned[covariate.name] = np.concatenate((above, scale_plan(covariate, around)))
+        return Plans(snapshot.calendar, planned, planned)
+
+    def _past_values(self, part: Part) -> dict[str, Values64]:
+        days = past_days(self.snapshot, self.common.origin)
+        return {
+            covariate.name: _as_nodes(self.snapshot.past_values(covariate, days, part))
+            for covariate in self.snapshot.specification.known_ahead
+        }
+
+    def to_bytes(self) -> bytes:
+        """Return it without the snapshot, as the content of a file for `load`."""
+        state, common = self.state, self.common
+        arrays: dict[str, NDArray[np.generic]] = {
+            "origin": np.array(common.origin),
+            "lead": np.array(-1 if self.lead is None else self.lead),
+            "ordinary": common.ordinary,
+            "shuts": common.shuts,
+            "open_share": common.open_share,
+            "sold": state.sold,
+        }
+        by_block = {block: getattr(state, block) for block in _BLOCKS}
+        by_block |= {"past_only": common.past_only, "planned": self.planned}
+        for block, values in by_block.items():
+            arrays |= {f"{block}/{name}": each for name, each in values.items()}
+        content = BytesIO()
+        np.savez(content, allow_pickle=False, **arrays)
+        return content.getvalue()
+
+    @classmethod
+    def load(cls, snapshot: Snapshot, path: Path) -> UpperPast:
+        """Read a file with what `to_bytes` returned, of the same snapshot."""
+        with np.load(path, allow_pickle=False) as arrays:
+            origin, lead = int(arrays["origin"]), int(arrays["lead"])
+
+            def of(block: str) -> dict[str, NDArray[Any]]:
+                start = f"{block}/"
+                return {
+                    name.removeprefix(start): arrays[name]
+                    for name in arrays.files
+                    if name.startswith(start)
+                }
+
+            common = CommonPast(
+                origin=origin,
+                ordinary=arrays["ordinary"],
+                shuts=arrays["shuts"],
+                open_share=arrays["open_share"],
+                past_only=of("past_only"),
+            )
+            node, weekday, monthday, ahead = (of(block) for block in _BLOCKS)
+            state = PastState(snapshot, origin, node, weekday, monthday, ahead, sold=arrays["sold"])
+            return cls(snapshot, common, state, of("planned"), None if lead < 0 else lead)
+
+
+def pool_responses(snapshot: Snapshot, responses: Sequence[Mapping[str, Response]]) -> Pooled:
+    """Return the pooled responses, from those of all parts in their order."""
+    upper = snapshot.hierarchy.n_upper
+    group = snapshot.pooled_group[upper:] - upper
+    pooled = {}
+    for covariate in snapshot.specification.known_ahead:
+        of_parts = [of_part[covariate.name] for of_part in responses]
+        covariance, variance = (np.concatenate(each) for each in zip(*of_parts, strict=True))
+        pooled[covariate.name] = Response(covariance, variance).pool(group)
+    return pooled
+
+
+def _as_nodes(values: Floats) -> Values64:
+    """Return values of series as those of nodes, which are sums with 0: it has no sign."""
+    return values.astype(np.float64) + 0.0
