@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,12 +107,36 @@ class PastState:
             part=part,
         )
 
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the arrays by name, to be stored; `of_arrays` makes the state of them again."""
+        arrays: dict[str, NDArray[np.generic]] = {"sold": self.sold}
+        for block in _BLOCKS:
+            arrays |= {f"{block}/{name}": each for name, each in getattr(self, block).items()}
+        return arrays
+
+    @classmethod
+    def of_arrays(
+        cls, snapshot: Snapshot, origin: int, arrays: Mapping[str, NDArray[Any]]
+    ) -> PastState:
+        """Return the state of the upper nodes, or of all, that `to_arrays` returned."""
+        node, weekday, monthday, ahead = (select_arrays(arrays, block) for block in _BLOCKS)
+        return cls(snapshot, origin, node, weekday, monthday, ahead, sold=arrays["sold"])
+
     def locate(self, nodes: Rows) -> Rows:
         """Return the places of nodes in the arrays."""
         if self.part is None:
             return nodes
         is_bottom = nodes >= self.snapshot.hierarchy.n_upper
         return np.where(is_bottom, nodes - self.part.start, nodes)
+
+
+_BLOCKS = ("node", "weekday", "monthday", "ahead")
+
+
+def select_arrays(arrays: Mapping[str, NDArray[Any]], block: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a block, stored as ``<block>/<name>``, by name."""
+    start = f"{block}/"
+    return {name.removeprefix(start): arrays[name] for name in arrays if name.startswith(start)}
 
 
 def check_days(snapshot: Snapshot) -> None:

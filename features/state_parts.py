@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +30,14 @@ from features.state import (
     measure_nodes,
     measure_responses,
     past_days,
+    select_arrays,
 )
 
 Values64 = NDArray[np.float64]
 Pooled = Mapping[str, Values64]
 """Pooled responses to covariates by name, of the groups of `Snapshot.pooled_group`."""
 
-_BLOCKS = ("node", "weekday", "monthday", "ahead")
+_PAST_ONLY, _PLANNED = "past_only", "planned"
 
 
 @dataclass(frozen=True)
@@ -124,18 +124,16 @@ class UpperPast:
 
     def to_bytes(self) -> bytes:
         """Return it without the snapshot, as the content of a file for `load`."""
-        state, common = self.state, self.common
+        common = self.common
         arrays: dict[str, NDArray[np.generic]] = {
             "origin": np.array(common.origin),
             "lead": np.array(-1 if self.lead is None else self.lead),
             "ordinary": common.ordinary,
             "shuts": common.shuts,
             "open_share": common.open_share,
-            "sold": state.sold,
+            **self.state.to_arrays(),
         }
-        by_block = {block: getattr(state, block) for block in _BLOCKS}
-        by_block |= {"past_only": common.past_only, "planned": self.planned}
-        for block, values in by_block.items():
+        for block, values in ((_PAST_ONLY, common.past_only), (_PLANNED, self.planned)):
             arrays |= {f"{block}/{name}": each for name, each in values.items()}
         content = BytesIO()
         np.savez(content, allow_pickle=False, **arrays)
@@ -146,25 +144,16 @@ class UpperPast:
         """Read a file with what `to_bytes` returned, of the same snapshot."""
         with np.load(path, allow_pickle=False) as arrays:
             origin, lead = int(arrays["origin"]), int(arrays["lead"])
-
-            def of(block: str) -> dict[str, NDArray[Any]]:
-                start = f"{block}/"
-                return {
-                    name.removeprefix(start): arrays[name]
-                    for name in arrays.files
-                    if name.startswith(start)
-                }
-
             common = CommonPast(
                 origin=origin,
                 ordinary=arrays["ordinary"],
                 shuts=arrays["shuts"],
                 open_share=arrays["open_share"],
-                past_only=of("past_only"),
+                past_only=select_arrays(arrays, _PAST_ONLY),
             )
-            node, weekday, monthday, ahead = (of(block) for block in _BLOCKS)
-            state = PastState(snapshot, origin, node, weekday, monthday, ahead, sold=arrays["sold"])
-            return cls(snapshot, common, state, of("planned"), None if lead < 0 else lead)
+            state = PastState.of_arrays(snapshot, origin, arrays)
+            planned = select_arrays(arrays, _PLANNED)
+            return cls(snapshot, common, state, planned, None if lead < 0 else lead)
 
 
 def pool_responses(snapshot: Snapshot, responses: Sequence[Mapping[str, Response]]) -> Pooled:

@@ -35,18 +35,15 @@ class StateFiles:
         """Return the state at an origin; see `features.state.state_at`."""
         file = self._folder / f"{snapshot.name}.{origin}.npz"
         try:
-            return _read(file, snapshot, origin)
+            with np.load(file, allow_pickle=False) as arrays:
+                return PastState.of_arrays(snapshot, origin, arrays)
         except FileNotFoundError:
             state = state_at(snapshot, origin)
             self._write(file, state)
             return state
 
     def _write(self, file: Path, state: PastState) -> None:
-        arrays = {
-            f"{kind}/{name}": values
-            for kind in _KINDS
-            for name, values in getattr(state, kind).items()
-        }
+        arrays = state.to_arrays()
         size = sum(values.nbytes for values in arrays.values())
         if size > self._left:
             return
@@ -54,23 +51,11 @@ class StateFiles:
         unfinished = file.with_suffix(".part")
         try:
             with unfinished.open("wb") as opened:
-                np.savez(opened, **arrays)
+                np.savez(opened, allow_pickle=False, **arrays)
             unfinished.rename(file)
         except OSError:  # the volume is full, or the folder was removed
             self._left = 0
             unfinished.unlink(missing_ok=True)
-
-
-_KINDS = ("node", "weekday", "monthday", "ahead")
-
-
-def _read(file: Path, snapshot: Snapshot, origin: int) -> PastState:
-    values: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in _KINDS}
-    with np.load(file, allow_pickle=False) as stored:
-        for key in stored.files:
-            kind, name = key.split("/", 1)
-            values[kind][name] = stored[key]
-    return PastState(snapshot=snapshot, origin=origin, **values)
 
 
 @contextmanager
