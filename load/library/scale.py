@@ -45,7 +45,7 @@ _HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Measured:
-    """What a refresh and a server of one size take.
+    """Figures of a refresh, and of a server of the release, of one size.
 
     Attributes:
         build, score: seconds of the refresh.
