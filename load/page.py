@@ -6,7 +6,7 @@
 
 holds the table ``reconciliation`` of ``load/results/performance/library.json``; the
 table ``machine`` of every record gives the machine and the command of the run. ``python -m
-load.page`` rewrites the page; a test compares it with the records.
+load.page`` rewrites the pages; a test compares them with the records.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from load import record
 from load.record import Cell, Record, Table
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "performance.md"
+_EXPLANATION = Path(__file__).resolve().parents[1] / "docs" / "explanation"
+PAGES = (_EXPLANATION / "performance.md", _EXPLANATION / "scale.md")
 MACHINE = "machine"
 NOTHING = "–"
 _DIGITS = 3
@@ -106,4 +107,5 @@ def _table_row(cells: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for each in PAGES:
+        each.write_text(render_page(each.read_text(encoding="utf-8")), encoding="utf-8")

@@ -36,9 +36,10 @@ def with_markers(name: str, inside: str = "") -> str:
     return f"before\n<!-- table: {name} -->\n{inside}<!-- end -->\nafter\n"
 
 
-def test_the_page_shows_what_was_recorded() -> None:
+@pytest.mark.parametrize("path", page.PAGES, ids=lambda path: path.stem)
+def test_a_page_shows_what_was_recorded(path: Path) -> None:
     """`python -m load.page` rewrites it."""
-    text = page.PAGE.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
     assert page.render_page(text) == text
 
 
