@@ -30,6 +30,9 @@ STRAGGLER_FACTOR, STRAGGLER_SECONDS = 3.0, 20.0
 the median of all, or for so long where that is more."""
 NO_WORKERS_SECONDS = 60.0
 """Time for which a cluster may be without any worker."""
+SHARED_SECONDS = 60.0
+"""Time after which the client sees a file of a worker: NFS remembers half a minute that there was
+none."""
 
 
 class FileTask(Protocol):
@@ -105,8 +108,11 @@ class _Run(Generic[Task]):
         try:
             file, future = self.ended.get(timeout=POLL_SECONDS)
         except Empty:
-            self._check_workers()
-            self._start_stragglers()
+            try:
+                self._check_workers()
+                self._start_stragglers()
+            except OSError as error:
+                raise self._lost() from error
             return False
         if file not in self.waiting:  # another copy was faster
             return False
@@ -119,10 +125,7 @@ class _Run(Generic[Task]):
             self.seconds.append(future.result())
         except CancelledError as error:
             raise self._lost() from error
-        if not file.exists():
-            raise ArtifactError(
-                file, "is not here though a worker wrote it: it must be on a volume that all share"
-            )
+        _wait_for_file(file)
         del self.waiting[file]
         self.client.cancel(self.futures.pop(file))
         self.newest = time.monotonic()
@@ -179,6 +182,21 @@ class _Run(Generic[Task]):
         idle = sorted(set(self.client.nthreads()) - busy)
         for task in single[: len(idle)]:
             self.start(task, workers=idle)
+
+
+def _wait_for_file(file: Path) -> None:
+    """Wait until the file of a task that has ended is here.
+
+    Raises:
+        ArtifactError: it does not come.
+    """
+    deadline = time.monotonic() + SHARED_SECONDS
+    while not file.exists():
+        if time.monotonic() > deadline:
+            raise ArtifactError(
+                file, "is not here though a worker wrote it: it must be on a volume that all share"
+            )
+        time.sleep(POLL_SECONDS)
 
 
 def _time(function: Callable[[Task], object], task: Task) -> float:

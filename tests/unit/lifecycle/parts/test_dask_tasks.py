@@ -86,7 +86,10 @@ def test_what_a_task_raises_is_raised(client: Client, tasks: list[Writing]) -> N
         run_tasks(client, refuse, tasks)
 
 
-def test_a_volume_that_is_not_shared_is_named(client: Client, tasks: list[Writing]) -> None:
+def test_a_volume_that_is_not_shared_is_named(
+    client: Client, tasks: list[Writing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_tasks, "SHARED_SECONDS", 0.0)
     with pytest.raises(ArtifactError, match="must be on a volume that all share"):
         run_tasks(client, write_elsewhere, tasks)
 
