@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import inputs
+from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_scoring
 from cli.inputs import Data, RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.look import show_understood
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
     from lifecycle.promotion import Trained
     from models.bundle import Bundle
     from training.engines.fitting_backend import FittingBackend
-
-
-class EngineName(StrEnum):
-    """Engine that fits a model."""
-
-    LOCAL = "local"
-    DASK = "dask"
 
 
 def train(
@@ -57,13 +50,7 @@ def train(
     engine: Annotated[
         EngineName, typer.Option(help="Where to fit: on this machine, or on a Dask cluster.")
     ] = EngineName.LOCAL,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            help="Address of the Dask scheduler, such as tcp://host:8786; "
-            "if left out, a cluster is started on this machine."
-        ),
-    ] = None,
+    scheduler: Scheduler = None,
     delimiter: DelimiterOption = Delimiter.COMMA,
     decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
@@ -93,6 +80,9 @@ def forecast(
         int | None,
         typer.Option(min=1, help="Days to forecast where there is no test table; 16."),
     ] = None,
+    engine: ScoringEngine = EngineName.LOCAL,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     delimiter: DelimiterOption = Delimiter.COMMA,
     decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
@@ -103,7 +93,10 @@ def forecast(
     from lifecycle.screening import screening_of
 
     store = inputs.writable_store()
-    with progress() as reporter:
+    with (
+        open_scoring(engine, scheduler, store, workers) as score_parts,
+        progress() as reporter,
+    ):
         done = forecast_file(
             data,
             store,
@@ -114,6 +107,7 @@ def forecast(
             layout=layout_of(delimiter, decimal, dates),
             screening=screening_of(store, get_settings().outliers),
             on_report=show_warnings,
+            score_parts=score_parts,
         )
     err.print(
         f"Wrote {done.rows:,} forecasts from {done.first} to {done.last} to {out}, of bundle "

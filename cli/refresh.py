@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
+from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_scoring
 from cli.layout import show_warnings
 from cli.output import AsJson, print_json
 from cli.progress import Phases, err
@@ -32,6 +33,9 @@ def refresh(
         bool,
         typer.Option("--force", help="Serve them though their last day is before what is served."),
     ] = False,
+    engine: ScoringEngine = EngineName.LOCAL,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve newer tables with the present model, without training.
@@ -48,14 +52,21 @@ def refresh(
     from lifecycle.screening import screening_of
 
     store = inputs.writable_store()
-    with _building(store, timeout=_LOCK_SECONDS), noting_end(store, JobKind.RELOAD):
+    phases = Phases(PHASES)
+    with (
+        open_scoring(engine, scheduler, store, workers) as score_parts,
+        _building(store, timeout=_LOCK_SECONDS),
+        noting_end(store, JobKind.RELOAD),
+    ):
         before, after = run(
             store,
             data,
             force=force,
             screening=screening_of(store, get_settings().outliers),
-            enter=Phases(PHASES).enter,
+            enter=phases.enter,
             on_report=show_warnings,
+            progress=phases.advance,
+            score_parts=score_parts,
         )
         with suppress(OSError, ArtifactError):  # a later refresh removes them
             prune(store)

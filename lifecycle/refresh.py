@@ -26,6 +26,7 @@ from lifecycle.job_task import Task, run_task
 from lifecycle.jobs import Document
 from lifecycle.retention import prune
 from lifecycle.screening import list_new, screening_of
+from models.base_forecasts import Progress, ScoreParts
 from models.bundle import read_specification
 from models.serving.release import load_release
 from storage.artifacts import ArtifactError, Release, Store
@@ -48,6 +49,8 @@ def refresh(
     screening: Screening | None = None,
     enter: Callable[[str], object] = lambda phase: None,
     on_report: OnReport = lambda report: None,
+    progress: Progress = lambda done, total: None,
+    score_parts: ScoreParts | None = None,
 ) -> tuple[Release, Release]:
     """Build and serve a snapshot of a folder of tables with the serving bundle.
 
@@ -56,6 +59,8 @@ def refresh(
         screening: of the newest days; by default, outliers are reported.
         enter: called with each phase as it begins.
         on_report: called with the report of the check of the tables, unless it has an error.
+        progress: called with the parts that are forecast, and all parts.
+        score_parts: what forecasts the parts of the series, if not this process.
 
     Returns:
         The previous release and the new serving release.
@@ -77,10 +82,19 @@ def refresh(
     snapshot = load_snapshot(artifact.path)
     check_days(snapshot)
     enter(FORECASTING)
-    return _promote_snapshot(store, snapshot, force=force)
+    return _promote_snapshot(
+        store, snapshot, force=force, progress=progress, score_parts=score_parts
+    )
 
 
-def _promote_snapshot(store: Store, snapshot: Snapshot, *, force: bool) -> tuple[Release, Release]:
+def _promote_snapshot(
+    store: Store,
+    snapshot: Snapshot,
+    *,
+    force: bool,
+    progress: Progress,
+    score_parts: ScoreParts | None,
+) -> tuple[Release, Release]:
     """Point ``CURRENT`` to a snapshot once its forecasts exist for the serving bundle."""
     while True:
         before = store.current()
@@ -91,7 +105,7 @@ def _promote_snapshot(store: Store, snapshot: Snapshot, *, force: bool) -> tuple
                 "being served; going back must be asked for (force)."
             )
         release = replace(before, snapshot=snapshot.name)
-        load_release(store, release)
+        load_release(store, release, progress=progress, score_parts=score_parts)
         if not any(store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*")):
             raise ArtifactError(store.forecasts, "cannot be written: is the volume full?")
         if store.current() == before:  # else a training or a rollback intervened: repeat

@@ -26,8 +26,8 @@ from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.data.tables import check_reach, last_id, read_tables
 from features.state import check_days
+from models.base_forecasts import Progress, ScoreParts
 from models.bundle import read_specification
-from models.engine import Progress
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
 from training.output_file import check_output, open_replacement
@@ -63,6 +63,7 @@ def forecast_file(
     layout: TableLayout = STANDARD,
     screening: Screening | None = None,
     on_report: OnReport = lambda report: None,
+    score_parts: ScoreParts | None = None,
 ) -> Written:
     """Forecast a folder of tables with the current bundle, into the file `out`.
 
@@ -78,6 +79,7 @@ def forecast_file(
         layout: how the text of the tables is written.
         screening: of their newest days; none by default.
         on_report: called with the report of the check of the tables, unless it has an error.
+        score_parts: what forecasts the parts of the series, if not this process.
 
     Raises:
         DataError: a table is wrong, or test reaches beyond the horizon.
@@ -110,7 +112,9 @@ def forecast_file(
     test = tables.test
     del tables  # by far the largest part of the memory
     with clock.step("forecast all nodes"):
-        serving = load_release(store, release, progress=clock.reporter.advance)
+        serving = load_release(
+            store, release, progress=clock.reporter.advance, score_parts=score_parts
+        )
     snapshot = serving.engine.snapshot
     wanted = (
         _request_days(

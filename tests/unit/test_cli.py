@@ -21,6 +21,7 @@ from features.data.reading.schema import SCHEMAS
 from features.data.snapshot_files import load_snapshot
 from features.data.step import Step
 from lifecycle.training_request import Effort
+from models import base_forecasts
 from models.serving.release import load_release
 from storage.artifacts import Release, Store
 from tests.support.command import Run, set_environment
@@ -436,6 +437,23 @@ def test_forecast_writes_a_file_for_test(
     assert with_model.current().bundle in output
     for step in ("read tables", "build snapshot", "forecast all nodes", "write file"):
         assert step in done.err
+
+
+@pytest.mark.slow
+def test_forecast_on_a_dask_cluster_writes_the_same_file(
+    run: Run,
+    with_model: Store,
+    demo_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, there = tmp_path / "here.csv", tmp_path / "there.csv"
+    assert run("forecast", demo_folder, "--out", here).status == 0
+    shutil.rmtree(with_model.forecasts)
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", 1)
+    done = run("forecast", demo_folder, "--engine", "dask", "--workers", 2, "--out", there)
+    assert done.status == 0, done.err
+    assert there.read_bytes() == here.read_bytes()
 
 
 def test_forecast_takes_days_and_levels(

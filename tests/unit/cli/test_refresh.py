@@ -13,6 +13,8 @@ import pytest
 from cli.main import FAILED, UNAVAILABLE
 from lifecycle.job_ends import newest_ends
 from lifecycle.jobs import build_lock, jobs_folder
+from lifecycle.refresh import refresh as run_here
+from models import base_forecasts
 from storage.artifacts import Release, Store
 from tests.support.command import Run
 
@@ -133,3 +135,29 @@ def test_while_another_process_builds_the_command_asks_to_try_again(
     assert done.status == UNAVAILABLE
     assert own_store.current() == before
     assert run("refresh", newer).status == 0
+
+
+@pytest.mark.slow
+def test_a_refresh_on_a_dask_cluster_serves_the_same_forecasts(
+    run: Run,
+    own_store: Store,
+    newer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their names hold the digests of the files."""
+    here = Store(Path(shutil.copytree(own_store.root, tmp_path / "copy")))
+    run_here(here, newer)
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", 1)
+    done = run("refresh", newer, "--engine", "dask", "--workers", 2)
+    assert done.status == 0, done.err
+    assert names_in(own_store.forecasts) == names_in(here.forecasts)
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_scheduler_without_the_engine_is_refused(run: Run, own_store: Store, newer: Path) -> None:
+    done = run("refresh", newer, "--scheduler", "tcp://127.0.0.1:8786")
+    assert "add --engine dask" in done.error_line

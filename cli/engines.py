@@ -1,0 +1,65 @@
+"""Engines of commands: this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.inputs import extra
+from errors import InputError
+
+if TYPE_CHECKING:
+    from models.base_forecasts import ScoreParts
+    from storage.artifacts import Store
+
+
+class EngineName(StrEnum):
+    """Engine that fits a model, or forecasts with one."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of the Dask scheduler, such as tcp://host:8786; "
+        "if left out, a cluster is started on this machine."
+    ),
+]
+ScoringEngine = Annotated[
+    EngineName,
+    typer.Option(
+        "--engine", help="Where to forecast: in this process, or in parts on a Dask cluster."
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Workers of a Dask cluster on this machine; as many as there are cores."
+    ),
+]
+
+
+@contextmanager
+def open_scoring(
+    name: EngineName, scheduler: str | None, store: Store, workers: int | None
+) -> Iterator[ScoreParts | None]:
+    """Yield what forecasts the parts of a release; None for this process.
+
+    Raises:
+        InputError: there is no cluster, or one is named for this process.
+    """
+    if name is EngineName.LOCAL:
+        if scheduler is not None or workers is not None:
+            raise InputError("--scheduler and --workers are of a Dask cluster: add --engine dask")
+        yield None
+        return
+    with extra("dask"):
+        from lifecycle.parts.scoring import dask_scoring
+    with dask_scoring(store, scheduler=scheduler, workers=workers) as score_parts:
+        yield score_parts
