@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
+from cli.cluster import read_certificates, warn_if_exposed
 from cli.inputs import Data, RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.look import show_understood
@@ -20,6 +21,7 @@ from cli.progress import err, progress
 from cli.quality import show_quality
 from cli.tracking import open_checked_tracker, record_training
 from config.settings import get_settings
+from config.topics import ClusterSettings
 from errors import InputError
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
 from lifecycle.training_request import Effort, Promote
@@ -60,7 +62,7 @@ def train(
     scheduler: Annotated[
         str | None,
         typer.Option(
-            help="Address of the Dask scheduler, such as tcp://host:8786; "
+            help="Address of the Dask scheduler, such as tls://host:8786; "
             "if left out, a cluster is started on this machine."
         ),
     ] = None,
@@ -249,5 +251,14 @@ def _open_engine(
         return
     with extra("dask"):
         from training.engines.dask_backend import dask_backend
-    with dask_backend(store.snapshots, scheduler=scheduler, workers=workers) as engine:
+    settings = ClusterSettings()
+    certificates = read_certificates(settings)
+    warn_if_exposed(scheduler)
+    with dask_backend(
+        store.snapshots,
+        scheduler=scheduler,
+        workers=workers,
+        certificates=certificates,
+        fit_ports=settings.fit_ports,
+    ) as engine:
         yield engine

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.blocks import Rows
 from features.contract import UNKNOWN_CODE
+from features.data.snapshot import Snapshot
 from features.data.step import Step
 from features.expected import EXPECTED
 from features.matrix import MatrixBuilder, known_covariates
@@ -34,13 +35,25 @@ class TrainingSet:
         rows: shape (n, features), float32, in the contract's order.
         units: sales on the forecast day, shape (n,), float64.
         origin: index of each row's origin, shape (n,).
+        node: index of each row's bottom node, shape (n,).
         names: of the features.
     """
 
     rows: NDArray[np.float32]
     units: NDArray[np.float64]
     origin: NDArray[np.int64]
+    node: NDArray[np.int32]
     names: tuple[str, ...]
+
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> TrainingSet:
+        """Return a copy of chosen rows: by a mask, or by their positions and in that order."""
+        return TrainingSet(
+            self.rows[chosen],
+            self.units[chosen],
+            self.origin[chosen],
+            self.node[chosen],
+            self.names,
+        )
 
 
 def training_rows(
@@ -99,6 +112,20 @@ def training_rows(
     return rows
 
 
+def most_rows(segment: Segment, snapshot: Snapshot, *, last_target: int) -> int:
+    """Return how many rows a segment has if all series have sold from the beginning."""
+    begin = min(first_day(snapshot), last_target)
+    origins = _list_origins(segment, last_target - 1, begin=begin, step=snapshot.step)
+    bottoms = snapshot.hierarchy.n_bottom
+    horizons = min(_count_horizons(segment, origins, bottoms), segment.last_horizon)
+    return len(origins) * bottoms * horizons
+
+
+def _count_horizons(segment: Segment, origins: NDArray[np.int64], bottoms: int) -> int:
+    """Return how many horizons each series has rows of at each origin, at least one."""
+    return max(segment.max_rows // max(len(origins) * bottoms, 1), 1)
+
+
 class _Draws:
     """Sampler of the rows of one origin, deterministic for each origin.
 
@@ -124,7 +151,7 @@ class _Draws:
             (
                 segment,
                 frozenset(of_segment.tolist()),
-                segment.max_rows // (len(of_segment) * bottoms),
+                _count_horizons(segment, of_segment, bottoms),
             )
             for segment, of_segment in zip(recipe.segments, origins, strict=True)
         ]
@@ -133,7 +160,7 @@ class _Draws:
         """Return the rows of the segments that have the origin, by the number of the segment."""
         state = state_at(self._builder.snapshot, origin)  # takes longest, so it is shared
         return {
-            number: self._draw(state, segment, max(horizons, 1))
+            number: self._draw(state, segment, horizons)
             for number, (segment, origins, horizons) in enumerate(self._segments)
             if origin in origins
         }
@@ -160,10 +187,10 @@ class _Draws:
             nodes = group if self._share is None else group[np.isin(group, self._share)]
             units = snapshot.targets(nodes, origin + horizons).reshape(-1)
             rows = self._builder.matrix(state, covariates, nodes, horizons)
+            node = np.repeat(nodes.astype(np.int32), count)
+            drawn = TrainingSet(rows, units, np.full(len(units), origin), node, names)
             usable = ~(np.isnan(units) | _mark_outages(rows, units, names))
-            if not usable.all():
-                rows, units = rows[usable], units[usable]
-            parts.append(TrainingSet(rows, units, np.full(len(units), origin), names))
+            parts.append(drawn if usable.all() else drawn.take(usable))
         return _concatenate(parts)
 
 
@@ -189,11 +216,11 @@ def _mark_outages(
 
 
 def _concatenate(parts: Sequence[TrainingSet]) -> TrainingSet:
-    rows, units, origin = (
+    rows, units, origin, node = (
         np.concatenate([getattr(part, name) for part in parts])
-        for name in ("rows", "units", "origin")
+        for name in ("rows", "units", "origin", "node")
     )
-    return TrainingSet(rows, units, origin, parts[0].names)
+    return TrainingSet(rows, units, origin, node, parts[0].names)
 
 
 def _list_origins(segment: Segment, last: int, *, begin: int, step: Step) -> NDArray[np.int64]:
