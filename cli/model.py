@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
+from cli.cluster import read_certificates, warn_if_exposed
 from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_scoring
 from cli.inputs import Data, RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
@@ -20,6 +21,7 @@ from cli.progress import err, progress
 from cli.quality import show_quality
 from cli.tracking import open_checked_tracker, record_training
 from config.settings import get_settings
+from config.topics import ClusterSettings
 from errors import InputError
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
 from lifecycle.training_request import Effort, Promote
@@ -243,5 +245,14 @@ def _open_engine(
         return
     with extra("dask"):
         from training.engines.dask_backend import dask_backend
-    with dask_backend(store.snapshots, scheduler=scheduler, workers=workers) as engine:
+    settings = ClusterSettings()
+    certificates = read_certificates(settings)
+    warn_if_exposed(scheduler)
+    with dask_backend(
+        store.snapshots,
+        scheduler=scheduler,
+        workers=workers,
+        certificates=certificates,
+        fit_ports=settings.fit_ports,
+    ) as engine:
         yield engine

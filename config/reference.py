@@ -21,7 +21,7 @@ from config.paths import ROOT
 from config.secrets import FILE_SUFFIX
 from config.settings import SecretManager, Settings
 from config.tiers import TIERS
-from config.topics import TrackingSettings
+from config.topics import ClusterSettings, TrackingSettings
 
 _KINDS = {
     bool: "`true` or `false`",
@@ -109,6 +109,15 @@ here: `MLFLOW_DISABLE_TELEMETRY` (`true`), `MLFLOW_HTTP_REQUEST_MAX_RETRIES` (3)
 
 """
 
+_CLUSTER = """\
+
+## Cluster
+
+Commands with `--engine dask` read these, and servers do not ([how to train on a \
+cluster](../how-to/scale-out-kubernetes.md)).
+
+"""
+
 _OPENTELEMETRY = """\
 
 ## OpenTelemetry
@@ -143,9 +152,9 @@ Without `burst` it is a tenth of the quota; `"quota": null` means no limit.
 def document(settings: type[Settings] = Settings) -> str:
     """Return the page as Markdown."""
     own, manager = _table_lines(settings), _table_lines(SecretManager)
-    tracking = _table_lines(TrackingSettings)
+    tracking, cluster = _table_lines(TrackingSettings), _table_lines(ClusterSettings)
     telemetry = _table_lines(OpenTelemetrySettings)
-    parts = [_INTRODUCTION, *own, _SECRETS, *manager, _TRACKING, *tracking]
+    parts = [_INTRODUCTION, *own, _SECRETS, *manager, _TRACKING, *tracking, _CLUSTER, *cluster]
     return "".join([*parts, _OPENTELEMETRY, *telemetry, _TIERS, *_tier_rows()])
 
 

@@ -15,7 +15,7 @@ from config.outliers import OutlierPolicy
 from config.paths import ROOT
 from config.rollout import ROLLOUT_PLAN, RolloutPlan
 from config.tiers import TIERS, TierTable
-from config.values import Json, Listed, Network, Origin
+from config.values import Json, Listed, Network, Origin, PortRange
 
 
 class Runners(StrEnum):
@@ -320,3 +320,33 @@ class TrackingSettings(Environment):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$",
         description="Registered model whose versions the bundles are, one for each retailer.",
     )
+
+
+class ClusterSettings(Environment):
+    """The Dask cluster that commands work on; servers do not read these."""
+
+    cluster_tls_ca_file: Path | None = Field(
+        None,
+        description="Certificate of the authority that has signed those of the cluster, and of "
+        "nothing else, as PEM. Needed, with the next two, where the address of the scheduler "
+        "begins with `tls://`.",
+    )
+    cluster_tls_cert_file: Path | None = Field(
+        None, description="Certificate of this client of the cluster, as PEM."
+    )
+    cluster_tls_key_file: Path | None = Field(
+        None, description="Private key of `CLUSTER_TLS_CERT_FILE`, as PEM."
+    )
+    cluster_fit_ports: Annotated[str | None, PortRange] = Field(
+        None,
+        description="Ports, such as `13000-13015`, on which the workers of a training listen for "
+        "each other: as many as there are workers on one host, or more. Left out, any free ones.",
+    )
+
+    @property
+    def fit_ports(self) -> range | None:
+        """The ports of `CLUSTER_FIT_PORTS`."""
+        if self.cluster_fit_ports is None:
+            return None
+        first, last = map(int, self.cluster_fit_ports.split("-"))
+        return range(first, last + 1)

@@ -54,6 +54,16 @@ def _parse_network(value: Any) -> Any:
         raise fault(f"`{value}` is not a network, such as 10.0.0.0/8, or an address") from None
 
 
+def _check_ports(text: str | None) -> str | None:
+    if text is None:
+        return None
+    first, separator, last = text.partition("-")
+    numbers = separator and first.isdecimal() and last.isdecimal()
+    if not numbers or not 1024 <= int(first) <= int(last) <= 65535:
+        raise fault("two ports from 1024 to 65535 are expected, such as 13000-13015")
+    return text
+
+
 def redis_url_fault(url: str) -> str | None:
     """Return the fault of a Redis URL, without quoting any of it; None if there is none.
 
@@ -239,5 +249,7 @@ def _is_loopback(host: str) -> bool:
 Json = BeforeValidator(_parse_json)
 Listed = BeforeValidator(_split_list)
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]
+PortRange = AfterValidator(_check_ports)
+"""Two ports, the first and the last of a range, or none."""
 Origin = Annotated[str, AfterValidator(_check_origin)]
 """An origin as browsers send it, or `*` for all."""

@@ -33,7 +33,7 @@ BUILDERS = {
     "buildah": ("buildah", "build"),
     "podman": ("podman", "build"),
 }
-TRAIN_CONTEXT = ("training", "requirements/train.txt", "deploy/image/train.Dockerfile")
+TRAIN_CONTEXT = ("training", "requirements/dask.txt", "deploy/image/train.Dockerfile")
 
 
 def main() -> None:

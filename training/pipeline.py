@@ -64,6 +64,7 @@ from training.export import round_thresholds, to_onnx
 from training.history import check_history, check_ordinary_days, plan_calibration
 from training.progress import Clock, NullReporter, PlannedStep, Reporter
 from training.recipe import Recipe, choose_recipe
+from training.sampling import most_rows
 from training.state_files import state_files
 
 BOTTOM_UP = "bottom_up"
@@ -265,8 +266,7 @@ def _plan_fit_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
     """Return the steps that fit the segments; their work is rows, or rows times trees."""
     rows, trees = [], []
     for segment in recipe.segments:
-        cells = snapshot.hierarchy.n_bottom * snapshot.n_days // segment.origin_step
-        rows.append(min(segment.max_rows, cells * segment.last_horizon))
+        rows.append(most_rows(segment, snapshot, last_target=snapshot.newest_origin))
         trees.append(sum(member.trees for member in segment.members))
     fits = [PlannedStep("fit", each * count) for each, count in zip(rows, trees, strict=True)]
     return [PlannedStep("make rows", sum(rows)), *fits]

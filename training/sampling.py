@@ -35,13 +35,25 @@ class TrainingSet:
         rows: shape (n, features), float32, in the contract's order.
         units: sales on the forecast day, shape (n,), float64.
         origin: index of each row's origin, shape (n,).
+        node: index of each row's bottom node, shape (n,).
         names: of the features.
     """
 
     rows: NDArray[np.float32]
     units: NDArray[np.float64]
     origin: NDArray[np.int64]
+    node: NDArray[np.int32]
     names: tuple[str, ...]
+
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> TrainingSet:
+        """Return a copy of chosen rows: by a mask, or by their positions and in that order."""
+        return TrainingSet(
+            self.rows[chosen],
+            self.units[chosen],
+            self.origin[chosen],
+            self.node[chosen],
+            self.names,
+        )
 
 
 def training_rows(
@@ -105,6 +117,22 @@ def training_rows(
     return rows
 
 
+def most_rows(segment: Segment, snapshot: Snapshot, *, last_target: int) -> int:
+    """Return how many rows a segment has if all series have sold from the beginning."""
+    begin = min(first_day(snapshot), last_target)
+    origins = _list_origins(segment, last_target - 1, begin=begin, snapshot=snapshot)
+    bottoms = snapshot.hierarchy.n_bottom
+    each = _count_rows_each(segment, origins, bottoms)
+    if each < 1:
+        return len(origins) * math.ceil(each * bottoms)
+    return len(origins) * bottoms * min(int(each), segment.last_horizon)
+
+
+def _count_rows_each(segment: Segment, origins: NDArray[np.int64], bottoms: int) -> float:
+    """Return how many rows each series may have at each origin; less than 1 for many series."""
+    return segment.max_rows / max(len(origins) * bottoms, 1)
+
+
 class _Draws:
     """Sampler of the rows of one origin, deterministic for each origin.
 
@@ -129,7 +157,7 @@ class _Draws:
         self._share = share
         self._state_of = state_of
         self._segments = [
-            (segment, frozenset(drawn.tolist()), segment.max_rows / (len(drawn) * bottoms))
+            (segment, frozenset(drawn.tolist()), _count_rows_each(segment, drawn, bottoms))
             for segment, drawn in zip(recipe.segments, origins, strict=True)
         ]
 
@@ -166,10 +194,10 @@ class _Draws:
             nodes = group if self._share is None else group[np.isin(group, self._share)]
             units = snapshot.targets(nodes, origin + horizons).reshape(-1)
             rows = self._builder.matrix(state, covariates, nodes, horizons)
+            node = np.repeat(nodes.astype(np.int32), count)
+            drawn = TrainingSet(rows, units, np.full(len(units), origin), node, names)
             usable = ~(np.isnan(units) | _mark_outages(rows, units, names))
-            if not usable.all():
-                rows, units = rows[usable], units[usable]
-            parts.append(TrainingSet(rows, units, np.full(len(units), origin), names))
+            parts.append(drawn if usable.all() else drawn.take(usable))
         return _concatenate(parts)
 
 
@@ -195,11 +223,11 @@ def _mark_outages(
 
 
 def _concatenate(parts: Sequence[TrainingSet]) -> TrainingSet:
-    rows, units, origin = (
+    rows, units, origin, node = (
         np.concatenate([getattr(part, name) for part in parts])
-        for name in ("rows", "units", "origin")
+        for name in ("rows", "units", "origin", "node")
     )
-    return TrainingSet(rows, units, origin, parts[0].names)
+    return TrainingSet(rows, units, origin, node, parts[0].names)
 
 
 def _list_origins(

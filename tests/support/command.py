@@ -17,7 +17,7 @@ from cli import main as command
 from config.opentelemetry import OpenTelemetrySettings
 from config.paths import ROOT
 from config.settings import Settings, get_settings
-from config.topics import TrackingSettings
+from config.topics import ClusterSettings, TrackingSettings
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: object) -> None:
     """Replace all settings of the environment by some variables."""
-    for cls in (Settings, TrackingSettings, OpenTelemetrySettings):
+    for cls in (Settings, TrackingSettings, ClusterSettings, OpenTelemetrySettings):
         for name in cls.model_fields:
             monkeypatch.delenv(name.upper(), raising=False)
     for name, value in {"COLUMNS": 200, **variables}.items():

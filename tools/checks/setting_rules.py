@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from config.reference import variables
 from config.settings import SecretManager, Settings, describe_faults
+from config.topics import ClusterSettings
 from tools.checks.findings import Finding
 from tools.checks.manifests import Manifests, Object, name_of
 
@@ -22,18 +23,30 @@ _KEY = re.compile(r"mlrf_[A-Za-z0-9]{8,}_[A-Za-z0-9]{40,}")
 
 
 def known_variables(manifests: Manifests) -> Iterator[Finding]:
-    """Refuse variables that are not settings."""
+    """Refuse variables that are not settings, of a server or of the commands of jobs."""
     read = {*variables()}
     for each in manifests.of("ConfigMap"):
         for name in set(each["data"]) - read:
             yield Finding(f"ConfigMap/{name_of(each)}", f"{name} is not a setting of the service")
+    of_commands = read | {name.upper() for name in ClusterSettings.model_fields}
     for pod in manifests.pods:
         for container in pod.containers:
             image = container["image"].rpartition("/")[2].partition(":")[0].partition("@")[0]
             if OURS.fullmatch(image):
-                for entry in container.get("env", []):
-                    if entry["name"] not in read:
-                        yield Finding(pod.owner, f"{entry['name']} is not a setting of the service")
+                for name in _own_variables(container) - of_commands:
+                    yield Finding(pod.owner, f"{name} is not a setting of the service")
+
+
+def _own_variables(container: Object) -> set[str]:
+    """Return the variables that our settings would read.
+
+    Dask reads those of its processes itself, and Kubernetes puts others into a command.
+    """
+    command = container.get("command", [])
+    names = {entry["name"] for entry in container.get("env", [])}
+    if command[:3] == ["python", "-m", "dask"]:
+        names = {name for name in names if not name.startswith("DASK_")}
+    return {name for name in names if not any(f"$({name})" in word for word in command)}
 
 
 def valid_settings(manifests: Manifests) -> Iterator[Finding]:

@@ -105,6 +105,10 @@ class LocalBackend:
 
 def sample_evenly(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """Return at most `count` evenly spaced rows, so that all kinds of covariates occur."""
-    chosen = np.linspace(0, len(rows) - 1, min(count, len(rows)))
-    sample: NDArray[np.float32] = rows[chosen.astype(int)]
+    sample: NDArray[np.float32] = rows[even_positions(len(rows), count)]
     return sample
+
+
+def even_positions(total: int, count: int) -> NDArray[np.int64]:
+    """Return at most `count` evenly spaced positions of `total`; shape (n,)."""
+    return np.linspace(0, total - 1, min(count, total)).astype(np.int64)

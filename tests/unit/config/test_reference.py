@@ -11,9 +11,9 @@ from pydantic import Field
 from config.opentelemetry import OpenTelemetrySettings
 from config.reference import DOCUMENT, ENVIRONMENTS, complete_environment, document, variables
 from config.settings import SecretManager, Settings
-from config.topics import TrackingSettings
+from config.topics import ClusterSettings, TrackingSettings
 
-CLASSES = (Settings, SecretManager, TrackingSettings, OpenTelemetrySettings)
+CLASSES = (Settings, SecretManager, TrackingSettings, ClusterSettings, OpenTelemetrySettings)
 PAGE = DOCUMENT.read_text(encoding="utf-8")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,8 @@ def rows_of(*mean_units: float) -> TrainingSet:
     """Return one row for each mean of units over 28 days."""
     rows = np.zeros((len(mean_units), len(NAMES)), dtype=np.float32)
     rows[:, NAMES.index("units_28")] = np.log1p(mean_units)
-    return TrainingSet(rows, np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64), NAMES)
+    zeros = np.zeros(len(rows))
+    return TrainingSet(rows, zeros, zeros.astype(np.int64), zeros.astype(np.int32), NAMES)
 
 
 def test_the_weight_of_a_row_is_a_power_of_mean_sales() -> None:
@@ -54,7 +57,7 @@ def test_a_member_forecasts_the_summary_of_the_sales_that_it_aims_at(
     target: Target, units: float
 ) -> None:
     rows = rows_of(*[9] * 1000)
-    rows = TrainingSet(rows.rows, np.tile(SKEWED, 200).astype(np.float64), rows.origin, NAMES)
+    rows = dataclasses.replace(rows, units=np.tile(SKEWED, 200).astype(np.float64))
     member = Member(name="one", target=target, trees=1, parameters={})
     segment = Segment(
         last_horizon=1, years=1, origin_step=1, max_rows=1000, members=(member,), blend={"one": 1}

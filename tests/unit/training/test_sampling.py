@@ -164,8 +164,7 @@ def test_undelivered_days_and_outliers_are_no_targets(
 
 
 def targets_of(rows: TrainingSet, day: int) -> TrainingSet:
-    of_day = rows.origin + column(rows, "horizon").astype(int) == day
-    return TrainingSet(rows.rows[of_day], rows.units[of_day], rows.origin[of_day], rows.names)
+    return rows.take(rows.origin + column(rows, "horizon").astype(int) == day)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from errors import InputError
+from features.blocks import Rows
 from features.data.snapshot import Snapshot
 from features.matrix import MatrixBuilder
 from lifecycle.parts import dask_cluster
@@ -17,13 +18,25 @@ from load.server import free_port
 from models.engine import ForecastEngine
 from models.metrics import rmsle
 from storage.artifacts import ArtifactError, Store
-from training.engines.dask_backend import DaskBackend, dask_backend, shares
-from training.engines.fitting_backend import FittingBackend, LocalBackend
+from training.engines import memory_estimate
+from training.engines.dask_backend import (
+    DaskBackend,
+    assign_ports,
+    dask_backend,
+    order_rows,
+    shares,
+)
+from training.engines.fitting_backend import (
+    SAMPLE_ROWS,
+    FittingBackend,
+    LocalBackend,
+    sample_evenly,
+)
 from training.history import TooLittleHistoryError
 from training.pipeline import fit_model, make_engine
-from training.progress import Clock, NullReporter
+from training.progress import Clock, NullReporter, ReportedStep
 from training.recipe import DEMO, Recipe
-from training.sampling import training_rows
+from training.sampling import TrainingSet, training_rows
 
 pytestmark = pytest.mark.slow
 
@@ -102,31 +115,95 @@ def test_a_worker_without_the_snapshot_is_reported(
     assert caught.value.path.is_relative_to(tmp_path)
 
 
-def test_a_worker_that_dies_ends_the_training_in_one_line(
-    trained: Store,
-) -> None:
-    with (
-        pytest.raises(InputError, match="died"),
-        dask_backend(trained.snapshots, scheduler=None, workers=1) as engine,
-    ):
-        engine.client.submit(os._exit, 1).result()
-
-
-def test_partitions_are_whole_stores_and_cover_all_rows(
-    builder: MatrixBuilder, recipe: Recipe
-) -> None:
-    dealt = shares(builder.snapshot.hierarchy, WORKERS)
-    store = np.array(builder.snapshot.hierarchy.attribute("store_nbr"), dtype=object)
+def test_partitions_are_whole_stores_in_order(builder: MatrixBuilder) -> None:
+    hierarchy = builder.snapshot.hierarchy
+    dealt = shares(hierarchy, WORKERS)
+    store = np.array(hierarchy.attribute("store_nbr"), dtype=object)
     stores = [set(store[share]) for share in dealt]
     assert not stores[0] & stores[1]
+    assert [*np.concatenate(dealt)] == [*range(hierarchy.n_upper, len(hierarchy))]
+
+
+def test_there_are_no_more_partitions_than_stores(builder: MatrixBuilder) -> None:
+    hierarchy = builder.snapshot.hierarchy
+    stores = set(hierarchy.attribute("store_nbr")[hierarchy.n_upper :])
+    assert len(shares(hierarchy, 1000)) == len(stores)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_rows_of_all_workers_are_those_of_one_machine_in_one_order(
+    builder: MatrixBuilder, recipe: Recipe, workers: int
+) -> None:
+    """Their order, and so every row's place, does not depend on the number of workers."""
     segments = [each.model_copy(update={"origin_step": 60}) for each in recipe.segments]
     sparse = recipe.model_copy(update={"segments": tuple(segments)})
 
-    def rows(share: np.ndarray | None) -> list[bytes]:
-        made = training_rows(builder, sparse, last_target=1000, share=share)
-        return [row.tobytes() for of_segment in made for row in of_segment.rows]
+    def rows(share: Rows | None) -> list[TrainingSet]:
+        return order_rows(training_rows(builder, sparse, last_target=1000, share=share))
 
-    assert sorted(rows(None)) == sorted([*rows(dealt[0]), *rows(dealt[1])])
+    parts = [rows(share) for share in shares(builder.snapshot.hierarchy, workers)]
+    for number, whole in enumerate(rows(None)):
+        for column in ("rows", "units", "origin", "node"):
+            joined = np.concatenate([getattr(part[number], column) for part in parts])
+            assert joined.tobytes() == getattr(whole, column).tobytes()
+
+
+def test_the_sample_does_not_depend_on_the_number_of_workers(
+    builder: MatrixBuilder, quick: Recipe, cluster: DaskBackend
+) -> None:
+    last = builder.snapshot.newest_origin
+    fitted = cluster.fit(builder, quick, last_target=last, clock=Clock(NullReporter()))
+    [whole] = order_rows(training_rows(builder, quick, last_target=last))
+    np.testing.assert_array_equal(fitted.sample, sample_evenly(whole.rows, SAMPLE_ROWS))
+    assert fitted.count == len(whole.units)
+
+
+@pytest.mark.parametrize(
+    ("workers", "machines"),
+    [
+        pytest.param(
+            ["tls://10.0.0.1:9000", "tls://10.0.0.2:9000"],
+            "10.0.0.1:13000,10.0.0.2:13000",
+            id="one on each host",
+        ),
+        pytest.param(
+            ["tcp://10.0.0.1:9000", "tcp://10.0.0.1:9001"],
+            "10.0.0.1:13000,10.0.0.1:13001",
+            id="two on one host",
+        ),
+    ],
+)
+def test_each_worker_of_a_host_has_a_port_of_its_own(workers: list[str], machines: str) -> None:
+    assert assign_ports(workers, range(13000, 13002)) == machines
+
+
+def test_more_workers_on_a_host_than_ports_are_refused() -> None:
+    with pytest.raises(InputError, match="CLUSTER_FIT_PORTS"):
+        assign_ports(["tcp://10.0.0.1:9000", "tcp://10.0.0.1:9001"], range(13000, 13001))
+
+
+def test_fits_one_after_another_use_the_same_ports(
+    builder: MatrixBuilder, quick: Recipe, cluster: DaskBackend
+) -> None:
+    ports = range(21300, 21300 + WORKERS)
+    fixed = replace(cluster, fit_ports=ports)
+    members = quick.segments[0].members
+    twice = quick.model_copy(
+        update={
+            "segments": (
+                quick.segments[0].model_copy(
+                    update={
+                        "members": (
+                            *members,
+                            *(each.model_copy(update={"name": "again"}) for each in members),
+                        )
+                    }
+                ),
+            )
+        }
+    )
+    fitted = fixed.fit(builder, twice, last_target=1000, clock=Clock(NullReporter()))
+    assert len(fitted.boosters) == 2
 
 
 def test_a_failing_worker_is_reported_and_the_cluster_ends(
@@ -137,6 +214,33 @@ def test_a_failing_worker_is_reported_and_the_cluster_ends(
         with pytest.raises(TooLittleHistoryError):
             engine.fit(builder, recipe, last_target=20, clock=Clock(NullReporter()))
     assert client.status == "closed"
+
+
+def test_a_training_without_memory_is_refused_before_it_begins(
+    builder: MatrixBuilder, recipe: Recipe, cluster: DaskBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_estimate, "MEMORY_LIMIT", 500 * 1024**2)
+    with pytest.raises(InputError, match=r"0\.4 GiB of memory on each of 2 workers.*have 0\.2 GiB"):
+        cluster.fit(builder, recipe, last_target=1000, clock=Clock(NullReporter()))
+
+
+def test_progress_of_rows_and_of_trees_is_reported(
+    builder: MatrixBuilder, recipe: Recipe, cluster: DaskBackend
+) -> None:
+    reported: dict[str, list[tuple[int, int]]] = {}
+
+    class Recording(NullReporter):
+        def start(self, step: ReportedStep) -> None:
+            self.current = reported.setdefault(step.name, [])
+
+        def advance(self, done: int, total: int) -> None:
+            self.current.append((done, total))
+
+    cluster.fit(builder, recipe, last_target=1000, clock=Clock(Recording()))
+    done, total = reported["make rows"][-1]
+    assert done == total > WORKERS
+    trees = sum(member.trees for member in recipe.segments[-1].members)
+    assert reported["fit"][-1] == (trees, trees)
 
 
 def test_a_missing_scheduler_is_named(trained: Store, unused_tcp_port: int) -> None:
