@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.cluster import read_certificates, warn_if_exposed
 from cli.inputs import extra
+from config.topics import ClusterSettings
 from errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ class EngineName(StrEnum):
 Scheduler = Annotated[
     str | None,
     typer.Option(
-        help="Address of the Dask scheduler, such as tcp://host:8786; "
+        help="Address of the Dask scheduler, such as tls://host:8786; "
         "if left out, a cluster is started on this machine."
     ),
 ]
@@ -61,5 +63,9 @@ def open_scoring(
         return
     with extra("dask"):
         from lifecycle.parts.scoring import dask_scoring
-    with dask_scoring(store, scheduler=scheduler, workers=workers) as score_parts:
+    certificates = read_certificates(ClusterSettings())
+    warn_if_exposed(scheduler)
+    with dask_scoring(
+        store, scheduler=scheduler, workers=workers, certificates=certificates
+    ) as score_parts:
         yield score_parts

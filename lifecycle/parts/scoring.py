@@ -31,6 +31,7 @@ from features.data.parts import Part
 from features.data.snapshot_files import load_snapshot
 from features.state_parts import Pooled, UpperPast, pool_responses
 from lifecycle.parts.dask_cluster import connect_dask
+from lifecycle.parts.dask_security import Certificates
 from lifecycle.parts.dask_tasks import run_tasks
 from models.base_forecasts import NodeForecaster, Progress, ScoreParts
 from models.bundle import load_bundle
@@ -160,21 +161,30 @@ class DaskScoring:
 
 @contextmanager
 def dask_scoring(
-    store: Store, *, scheduler: str | None, workers: int | None = None
+    store: Store,
+    *,
+    scheduler: str | None,
+    workers: int | None = None,
+    certificates: Certificates | None = None,
 ) -> Iterator[ScoreParts]:
     """Yield what forecasts parts on the cluster of a scheduler, or on a local one.
 
     The results of the parts are removed at the end, unless it failed: then the next run reads them.
 
     Args:
-        scheduler: as in `lifecycle.parts.dask_cluster.connect_dask`.
+        scheduler, certificates: as in `lifecycle.parts.dask_cluster.connect_dask`.
         workers: of a local cluster; as many as cores by default.
 
     Raises:
-        InputError: there is no scheduler, or it has no workers.
+        InputError: there is no scheduler, it has no workers, or it needs certificates.
     """
     workers = workers or cpu_count()
-    with connect_dask(scheduler, workers=workers, allowed_failures=_ALLOWED_FAILURES) as client:
+    with connect_dask(
+        scheduler,
+        workers=workers,
+        allowed_failures=_ALLOWED_FAILURES,
+        certificates=certificates,
+    ) as client:
         scoring = DaskScoring(client, store)
         yield scoring
         for folder in scoring.folders:
