@@ -232,8 +232,8 @@ def compare_plans(
 
 
 def _average_week(planned: Floats, nodes: Rows, at: Rows) -> Floats:
-    """Return the means of the days around days, one after the other, shape (nodes, days)."""
-    # `mean` adds up the days of a single node in another order than those of several
+    """Return the mean of the week around each day, shape (nodes, days)."""
+    # an array of all seven days would be the largest that rows are made of
     total = select_block(planned, nodes, at - WEEK_AROUND)
     for place in range(1 - WEEK_AROUND, WEEK_AROUND + 1):
         total = total + select_block(planned, nodes, at + place)

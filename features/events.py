@@ -299,7 +299,7 @@ def _average_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean of the values on the last axis that are known, NaN where none is."""
     known = np.isfinite(values)
     count = known.sum(axis=-1)
-    # one after the other: `sum` adds up the values of a single node in another order
+    # one after the other: `sum` adds up nine values or more of a single node in another order
     total = np.zeros(values.shape[:-1])
     for place in range(values.shape[-1]):
         total += np.where(known[..., place], values[..., place], 0)
