@@ -357,7 +357,8 @@ class ClusterSettings(Environment):
     cluster_fit_ports: Annotated[str | None, PortRange] = Field(
         None,
         description="Ports, such as `13000-13015`, on which the workers of a training listen for "
-        "each other: as many as there are workers on one host, or more. Left out, any free ones.",
+        "each other. A fit takes one for each worker of a host, which is free again a minute after "
+        "its end. Left out, any free ones.",
     )
 
     @property

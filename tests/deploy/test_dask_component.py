@@ -81,7 +81,7 @@ def reachable_ports(manifests: Manifests, source: Pod, target: Pod) -> set[int]:
     return leaving & arriving
 
 
-FIT = set(range(13000, 13008))
+FIT = set(range(13000, 13016))
 OPEN = {
     ("refresh", "scheduler"): {8786},
     ("retrain", "scheduler"): {8786},
@@ -173,7 +173,7 @@ def test_jobs_run_on_the_cluster(
         if variable.startswith("CLUSTER_"):
             monkeypatch.setenv(variable, value)
     settings = ClusterSettings()
-    assert settings.fit_ports == range(13000, 13008)
+    assert settings.fit_ports == range(13000, 13016)
     assert find_certificates(pods[name]) == ("mlrf-dask", str(settings.cluster_tls_ca_file.parent))  # type: ignore[union-attr]
 
 

@@ -14,7 +14,9 @@ other; it has no setting for that. Let a network policy open their ports to work
 from __future__ import annotations
 
 import logging
-from collections import Counter
+import socket
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -64,6 +66,8 @@ _RETURN_SECONDS = 60.0
 """Time that workers have to return after they were restarted."""
 _LOCK, _LOCK_SECONDS = "mlrf-fit", 2.0
 """Lock of the trainings on a cluster, and the time after which a wait for it is reported."""
+_PORT_SECONDS = 90.0
+"""Time to wait for a free port; the system keeps one for a minute."""
 _PEER_MINUTES = 30
 """Time that LightGBM waits for another worker, in minutes."""
 
@@ -230,13 +234,13 @@ class DaskBackend:
     ) -> lgb.Booster:
         relative, names = task.contract.relative_columns, task.contract.names
         parameters = parameters_of(member, seed=task.recipe.seed)
-        if self.fit_ports is not None:
-            machines = assign_ports([share.worker for share in shares], self.fit_ports)
-            parameters |= {"machines": machines}
         reports = Reports(workers.topic, only=shares[0].worker)
 
         def fit(client: Client) -> lgb.Booster:
             array = partial(_assemble_array, client, shares)
+            if self.fit_ports is not None:
+                workers_of_fit = [share.worker for share in shares]
+                parameters["machines"] = assign_ports(client, workers_of_fit, self.fit_ports)
             model = DaskLGBMRegressor(
                 client=client, n_estimators=member.trees, time_out=_PEER_MINUTES, **parameters
             )
@@ -312,31 +316,36 @@ def _silence_lightgbm() -> None:
     lgb.register_logger(logger)
 
 
-def assign_ports(workers: Sequence[str], ports: range) -> str:
-    """Return LightGBM's list of machines: a port of its own for each worker of a host.
-
-    Raises:
-        InputError: a host has more workers than there are ports.
-    """
-    used: Counter[str] = Counter()
-    machines = []
-    for worker in workers:
-        host = urlsplit(worker).hostname or ""
-        if used[host] == len(ports):
-            raise InputError(
-                f"{host} has more workers than the {len(ports)} ports of CLUSTER_FIT_PORTS"
-            )
-        machines.append(f"{host}:{ports[used[host]]}")
-        used[host] += 1
-    return ",".join(machines)
-
-
 def _shift(advance: Progress, before: int, total: int) -> Progress:
     """Return the progress of one task among others, of which `before` are done."""
     return lambda done, _: advance(before + done, total)
 
 
 # --- with the client of an attempt --------------------------------------------------------------
+
+
+def assign_ports(client: Client, workers: Sequence[str], ports: range) -> str:
+    """Return LightGBM's list of machines: a free port for each worker, of its own on its host.
+
+    A port of the last fit is often not free: where a listener closes its connections first, the
+    system keeps them for a minute, and LightGBM cannot listen at their port meanwhile.
+
+    Raises:
+        InputError: a host has no free port.
+    """
+    taken: dict[str, list[int]] = defaultdict(list)
+    machines = []
+    for worker in workers:
+        host = urlsplit(worker).hostname or ""
+        port = _submit_on(client, worker, find_free_port, ports, taken[host]).result()
+        if port is None:
+            raise InputError(
+                f"{host} has no free port among the {len(ports)} of CLUSTER_FIT_PORTS: each of its "
+                "workers needs one, and every fit another one for a minute"
+            )
+        taken[host].append(port)
+        machines.append(f"{host}:{port}")
+    return ",".join(machines)
 
 
 def _list_shares(rows: Mapping[str, Future], number: int, client: Client) -> list[_Share]:
@@ -407,6 +416,21 @@ def _submit_on(client: Client, worker: str, function: Callable[..., Any], *args:
 
 
 # --- on the workers -----------------------------------------------------------------------------
+
+
+def find_free_port(ports: range, taken: Sequence[int]) -> int | None:
+    """Return the first port at which LightGBM can listen, and wait a while for one."""
+    deadline = time.monotonic() + _PORT_SECONDS
+    candidates = [port for port in ports if port not in taken]
+    while candidates:
+        for port in candidates:
+            with socket.socket() as listener, suppress(OSError):
+                listener.bind(("", port))  # without SO_REUSEADDR, as LightGBM does
+                return port
+        if time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    return None
 
 
 @sizeof.register(TrainingSet)

@@ -28,7 +28,7 @@ from models.engine import Progress
 _T = TypeVar("_T")
 _LOOK_SECONDS = 0.5
 """Interval at which the workers are counted and the progress is shown."""
-_ANSWER_SECONDS = 30.0
+_ANSWER_SECONDS = 120.0
 """Time in which the scheduler must answer."""
 _REPORT_SECONDS = 0.5
 """Least interval between two reports of a task."""

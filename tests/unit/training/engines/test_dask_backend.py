@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -158,35 +159,28 @@ def test_the_sample_does_not_depend_on_the_number_of_workers(
     assert fitted.count == len(whole.units)
 
 
-@pytest.mark.parametrize(
-    ("workers", "machines"),
-    [
-        pytest.param(
-            ["tls://10.0.0.1:9000", "tls://10.0.0.2:9000"],
-            "10.0.0.1:13000,10.0.0.2:13000",
-            id="one on each host",
-        ),
-        pytest.param(
-            ["tcp://10.0.0.1:9000", "tcp://10.0.0.1:9001"],
-            "10.0.0.1:13000,10.0.0.1:13001",
-            id="two on one host",
-        ),
-    ],
-)
-def test_each_worker_of_a_host_has_a_port_of_its_own(workers: list[str], machines: str) -> None:
-    assert assign_ports(workers, range(13000, 13002)) == machines
+PORTS = range(21300, 21308)
 
 
-def test_more_workers_on_a_host_than_ports_are_refused() -> None:
-    with pytest.raises(InputError, match="CLUSTER_FIT_PORTS"):
-        assign_ports(["tcp://10.0.0.1:9000", "tcp://10.0.0.1:9001"], range(13000, 13001))
+def test_each_worker_of_a_host_gets_a_free_port_of_its_own(cluster: DaskBackend) -> None:
+    workers = sorted(cluster.client.nthreads())
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", PORTS[1]))
+        busy.listen()
+        machines = assign_ports(cluster.client, workers, PORTS[:3])
+    assert machines == f"127.0.0.1:{PORTS[0]},127.0.0.1:{PORTS[2]}"
 
 
-def test_fits_one_after_another_use_the_same_ports(
+def test_more_workers_on_a_host_than_ports_are_refused(cluster: DaskBackend) -> None:
+    workers = sorted(cluster.client.nthreads())
+    with pytest.raises(InputError, match=r"127\.0\.0\.1 has no free port"):
+        assign_ports(cluster.client, workers, PORTS[:1])
+
+
+def test_fits_one_after_another_use_the_ports_of_the_setting(
     builder: MatrixBuilder, quick: Recipe, cluster: DaskBackend
 ) -> None:
-    ports = range(21300, 21300 + WORKERS)
-    fixed = replace(cluster, fit_ports=ports)
+    fixed = replace(cluster, fit_ports=PORTS)
     members = quick.segments[0].members
     twice = quick.model_copy(
         update={
