@@ -168,6 +168,22 @@ def pool_responses(snapshot: Snapshot, responses: Sequence[Mapping[str, Response
     return pooled
 
 
+def state_in_parts(snapshot: Snapshot, origin: int, parts: Sequence[Part]) -> PastState:
+    """Return `features.state.state_at`, with the memory of one part beside that of the result."""
+    past = UpperPast.at(snapshot, origin, parts)
+    pooled = pool_responses(snapshot, [past.responses_of(part) for part in parts])
+    upper, count = snapshot.hierarchy.n_upper, len(snapshot.hierarchy)
+    arrays: dict[str, NDArray[np.generic]] = {
+        name: np.empty((count, *values.shape[1:]), dtype=values.dtype)
+        for name, values in past.state.to_arrays().items()
+    }
+    for part in parts:
+        for name, values in past.state_of(part, pooled).to_arrays().items():
+            arrays[name][:upper] = values[:upper]
+            arrays[name][part.nodes(upper)] = values[upper:]
+    return PastState.of_arrays(snapshot, origin, arrays)
+
+
 def _as_nodes(values: Floats) -> Values64:
     """Return values of series as those of nodes, which are sums with 0: it has no sign."""
     return values.astype(np.float64) + 0.0

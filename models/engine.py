@@ -14,10 +14,11 @@ import numpy as np
 from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 
+from features.data.parts import Part
 from features.data.snapshot import Snapshot
 from features.matrix import Covariates, known_covariates
 from features.state import PastState, state_at
-from features.state_parts import UpperPast
+from features.state_parts import Pooled, UpperPast, pool_responses, state_in_parts
 from models import base_forecasts
 from models.adaptation import Adaptation
 from models.analogues import Analogues
@@ -31,7 +32,9 @@ from models.uncertainty import Uncertainty
 from models.volumes import volumes_of
 
 _PAST_STATES = 2
-"""Past origins whose states are cached: 8 MB each for 1,870 nodes, and a quarter of a second."""
+"""Past origins whose states are cached: 8 MB each for 1,870 nodes, and a quarter of a second.
+
+Of more series than a part has, it is what all parts read of the past that is cached."""
 
 
 class ForecastEngine:
@@ -50,6 +53,7 @@ class ForecastEngine:
         self.intervals = self._make_intervals(None)
         self.unseen_series = bundle.find_unseen(snapshot)
         self._past_states: LRUCache[int, PastState] = LRUCache(_PAST_STATES)
+        self._pasts: LRUCache[int, tuple[UpperPast, Pooled]] = LRUCache(_PAST_STATES)
         self._lock = RLock()
         self.analogues = self._find_analogues()
 
@@ -78,7 +82,7 @@ class ForecastEngine:
 
     @cached_property
     def _newest_state(self) -> PastState:
-        return state_at(self.snapshot, self.snapshot.newest_origin)
+        return self._compute_state(self.snapshot.newest_origin)
 
     def state(self, origin: int) -> PastState:
         """Return the state at an origin; those of the newest and of few others are cached."""
@@ -88,7 +92,27 @@ class ForecastEngine:
 
     @cachedmethod(lambda self: self._past_states, lock=lambda self: self._lock)
     def _past_state(self, origin: int) -> PastState:
-        return state_at(self.snapshot, origin)
+        return self._compute_state(origin)
+
+    def _compute_state(self, origin: int) -> PastState:
+        if not self.is_divided:
+            return state_at(self.snapshot, origin)
+        return state_in_parts(self.snapshot, origin, self._parts)
+
+    @property
+    def is_divided(self) -> bool:
+        """True if there are so many series that they are forecast part by part."""
+        return len(self._parts) > 1
+
+    @cached_property
+    def _parts(self) -> list[Part]:
+        return self.snapshot.split(_count_series(self.snapshot.horizon))
+
+    @cachedmethod(lambda self: self._pasts, lock=lambda self: self._lock)
+    def _past_of(self, origin: int) -> tuple[UpperPast, Pooled]:
+        past = UpperPast.at(self.snapshot, origin, self._parts)
+        responses = [past.responses_of(part) for part in self._parts]
+        return past, pool_responses(self.snapshot, responses)
 
     def missing_covariates(self) -> dict[str, float]:
         """Return the share of the days ahead of all series that lack a covariate, by its name."""
@@ -193,7 +217,7 @@ class ForecastEngine:
         snapshot, upper = self.snapshot, self.snapshot.hierarchy.n_upper
         weighted = self.reconciliation.weighted_upper
         base = np.full((len(snapshot.hierarchy), len(horizons)), np.nan)
-        parts = snapshot.split(max(base_forecasts.PART_ROWS // max(len(horizons), 1), 1))
+        parts = snapshot.split(_count_series(len(horizons)))
         forecast = self.forecaster.forecast
         if len(parts) == 1 and score_parts is None:
             state = state_at(snapshot, origin)
@@ -209,6 +233,29 @@ class ForecastEngine:
                 base[part.nodes(upper)] = of_part
         self._forecast_announced(base[upper:], origin, horizons)
         return base
+
+    def base_forecasts_of(
+        self, origin: int, horizons: NDArray[np.intp], bottoms: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Return the base forecasts of some bottom series from a past origin.
+
+        Only the parts that have one of them are forecast.
+
+        Args:
+            bottoms: rows of the hierarchy, ascending.
+
+        Returns:
+            Shape (bottoms, horizons).
+        """
+        past, pooled = self._past_of(origin)
+        upper = self.snapshot.hierarchy.n_upper
+        forecasts = np.empty((len(bottoms), len(horizons)))
+        for part in self._parts:
+            first, last = np.searchsorted(bottoms - upper, (part.start, part.stop))
+            if first < last:
+                of_part = self.forecaster.forecast_part(past, part, pooled, horizons)
+                forecasts[first:last] = of_part[bottoms[first:last] - upper - part.start]
+        return forecasts
 
     def _forecast_announced(
         self, bottoms: NDArray[np.float64], origin: int, horizons: NDArray[np.intp]
@@ -278,3 +325,8 @@ class ForecastEngine:
         new = np.flatnonzero(snapshot.announced[upper:])
         sold = snapshot.first_sale[upper:] <= snapshot.newest_origin
         return Analogues(snapshot.hierarchy, new, sold)
+
+
+def _count_series(horizons: int) -> int:
+    """Return how many series a part has where so many days are forecast."""
+    return max(base_forecasts.PART_ROWS // max(horizons, 1), 1)

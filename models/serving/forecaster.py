@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import anyio
@@ -128,6 +129,10 @@ class Forecaster:
 
     async def _compute_all(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
         engine = self.release.engine
+        if engine.is_divided:
+            rows = len(engine.snapshot.hierarchy) * len(horizons)
+            base = await self._forecast_parts(engine.base_forecasts, origin, horizons, rows=rows)
+            return await self._reconcile(origin, base)
 
         def prepare() -> tuple[PastState, NDArray[np.float32]]:
             with timed(Stage.FEATURES, {"mlrf.horizon": len(horizons)}):
@@ -156,6 +161,14 @@ class Forecaster:
         hierarchy = engine.snapshot.hierarchy
         summing = hierarchy.summing[nodes]
         below = hierarchy.n_upper + np.unique(summing.indices).astype(np.intp)
+        if engine.is_divided:
+            rows = len(below) * len(horizons)
+            of_below = partial(engine.base_forecasts_of, bottoms=below)
+            base = np.full((hierarchy.n_bottom, len(horizons)), np.nan)
+            base[below - hierarchy.n_upper] = await self._forecast_parts(
+                of_below, origin, horizons, rows=rows
+            )
+            return np.asarray(summing @ base)
 
         def prepare() -> tuple[PastState, NDArray[np.float32]]:
             with timed(Stage.FEATURES):
@@ -167,6 +180,25 @@ class Forecaster:
             outputs = await self._infer(origin, rows)
         base = engine.base(state, horizons, outputs, below)
         return np.asarray(summing @ base[hierarchy.n_upper :])
+
+    async def _forecast_parts(
+        self,
+        forecast: Callable[[int, NDArray[np.intp]], NDArray[np.float64]],
+        origin: int,
+        horizons: NDArray[np.intp],
+        *,
+        rows: int,
+    ) -> NDArray[np.float64]:
+        """Forecast many series part by part, in a thread: all of their rows would not fit."""
+
+        def run() -> NDArray[np.float64]:
+            with timed(Stage.INFERENCE, {"mlrf.rows": rows}):
+                return forecast(origin, horizons)
+
+        INFERENCE_ROWS.observe(rows)
+        async with self.slots.of(rows):
+            with _wrap_runner_errors(origin):
+                return await anyio.to_thread.run_sync(run)
 
     async def base(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return base forecasts in units, shape (n,), of rows of shape (n, features).

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import anyio
 import anyio.lowlevel
 import numpy as np
 import pytest
 
+from models import base_forecasts
+from models.engine import ForecastEngine
 from models.scenario import SET, Adjustment
 from models.serving.forecaster import (
     MAX_CONCURRENT,
@@ -68,6 +71,43 @@ def assert_equal_bits(one: Comparison, other: Comparison) -> None:
 
 
 # --- past origins -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("node", [None, "store:1/family:LIQUOR,WINE,BEER", "store:2", "total"])
+def test_a_forecast_of_many_series_is_made_in_parts_with_the_same_bits(
+    serving: LoadedRelease, past: int, monkeypatch: pytest.MonkeyPatch, node: str | None
+) -> None:
+    snapshot = serving.engine.snapshot
+    rows = None if node is None else np.array([snapshot.hierarchy.index[node]])
+
+    def forecast(engine: ForecastEngine) -> np.ndarray:
+        runners = LocalRunners(engine)
+        divided = Forecaster(replace(serving, engine=engine), runners, runners)
+        return anyio.run(divided.forecast, past, HORIZONS, rows)
+
+    whole = forecast(serving.engine)
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", snapshot.horizon)
+    engine = ForecastEngine(serving.engine.bundle, snapshot)
+    assert engine.is_divided
+    np.testing.assert_array_equal(forecast(engine), whole)
+
+
+@pytest.mark.parametrize("back", [0, 200], ids=["the newest origin", "a past origin"])
+def test_a_scenario_of_many_series_has_the_same_bits(
+    serving: LoadedRelease,
+    forecaster: Forecaster,
+    series: int,
+    monkeypatch: pytest.MonkeyPatch,
+    back: int,
+) -> None:
+    origin = serving.engine.snapshot.newest_origin - back
+    whole = compare(forecaster, origin, series, promote(origin, 3))
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", serving.engine.snapshot.horizon)
+    engine = ForecastEngine(serving.engine.bundle, serving.engine.snapshot)
+    assert engine.is_divided
+    runners = LocalRunners(engine)
+    divided = Forecaster(replace(serving, engine=engine), runners, runners)
+    assert_equal_bits(compare(divided, origin, series, promote(origin, 3)), whole)
 
 
 @pytest.mark.parametrize("node", ["store:1/family:LIQUOR,WINE,BEER", "store:2", "total"])
