@@ -130,8 +130,8 @@ class Forecaster:
     async def _compute_all(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
         engine = self.release.engine
         if engine.is_divided:
-            rows = len(engine.snapshot.hierarchy) * len(horizons)
-            base = await self._forecast_parts(engine.base_forecasts, origin, horizons, rows=rows)
+            count = len(engine.snapshot.hierarchy) * len(horizons)
+            base = await self._forecast_parts(engine.base_forecasts, origin, horizons, rows=count)
             return await self._reconcile(origin, base)
 
         def prepare() -> tuple[PastState, NDArray[np.float32]]:
@@ -162,11 +162,11 @@ class Forecaster:
         summing = hierarchy.summing[nodes]
         below = hierarchy.n_upper + np.unique(summing.indices).astype(np.intp)
         if engine.is_divided:
-            rows = len(below) * len(horizons)
+            count = len(below) * len(horizons)
             of_below = partial(engine.base_forecasts_of, bottoms=below)
             base = np.full((hierarchy.n_bottom, len(horizons)), np.nan)
             base[below - hierarchy.n_upper] = await self._forecast_parts(
-                of_below, origin, horizons, rows=rows
+                of_below, origin, horizons, rows=count
             )
             return np.asarray(summing @ base)
 
