@@ -56,6 +56,7 @@ def main() -> None:
         data,
         margins=settings.gate_margins,
         outliers=settings.outliers,
+        memory_mib=settings.memory_mib,
         adapt_intervals=settings.adapts_intervals,
         on_end=note_end,
         on_beat=scoring.request_if_changed,

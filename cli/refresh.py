@@ -39,6 +39,7 @@ def refresh(
     They are read as the tables were written that the model serves now. What is served changes
     last, at once, and not at all if anything is wrong.
     """
+    from features.data.parts.memory import Memory
     from features.data.snapshot_files import read_facts
     from lifecycle.job_ends import noting_end
     from lifecycle.jobs import JobKind
@@ -47,14 +48,16 @@ def refresh(
     from lifecycle.retention import prune
     from lifecycle.screening import screening_of
 
-    store = inputs.writable_store()
+    store, phases = inputs.writable_store(), Phases(PHASES)
     with _building(store, timeout=_LOCK_SECONDS), noting_end(store, JobKind.RELOAD):
         before, after = run(
             store,
             data,
             force=force,
             screening=screening_of(store, get_settings().outliers),
-            enter=Phases(PHASES).enter,
+            memory=Memory.of_setting(get_settings().memory_mib),
+            enter=phases.enter,
+            advance=phases.advance,
             on_report=show_warnings,
         )
         with suppress(OSError, ArtifactError):  # a later refresh removes them

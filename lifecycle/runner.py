@@ -94,6 +94,7 @@ class Runner:
         data: the folder below which sources lie (``DATA_DIR``).
         margins: by which a model that is trained may be worse than the one that serves.
         outliers: treatment of outliers on newer days of tables.
+        memory_mib: memory that reading tables may take; None for a share of what there is.
         adapt_intervals: as in `lifecycle.monitoring.scoring.score`.
         python: interpreter of the processes of jobs.
         on_end: called with each job that has ended.
@@ -110,6 +111,7 @@ class Runner:
         *,
         margins: Margins = MARGINS,
         outliers: OutlierPolicy = OutlierPolicy.WARN,
+        memory_mib: int | None = None,
         adapt_intervals: bool | None = None,
         python: str = sys.executable,
         on_end: Callable[[Job], object] = lambda job: None,
@@ -122,6 +124,7 @@ class Runner:
         self._queue = JobQueue(url)
         self._margins = margins
         self._outliers = outliers
+        self._memory_mib = memory_mib
         self._adapt_intervals = adapt_intervals
         self._python = python
         self._on_end = on_end
@@ -255,6 +258,7 @@ class Runner:
             by=job.by,
             margins=self._margins,
             outliers=self._outliers,
+            memory_mib=self._memory_mib,
             adapt_intervals=self._adapt_intervals,
         )
         try:
