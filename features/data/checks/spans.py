@@ -67,12 +67,12 @@ def count_days(*frames: pl.DataFrame) -> pl.DataFrame:
     """
     parts = [
         frame
-        if "rows" in frame.columns
-        else frame.group_by("date").agg(rows=pl.len(), **_first_place())
+        if "_rows" in frame.columns
+        else frame.group_by("date").agg(_rows=pl.len(), **_first_place())
         for frame in frames
     ]
     counts = pl.concat(parts).group_by("date", maintain_order=True)
-    return counts.agg(pl.col("rows").sum(), **_first_place()).sort("date")
+    return counts.agg(pl.col("_rows").sum(), **_first_place()).sort("date")
 
 
 def _first_place() -> dict[str, pl.Expr]:
@@ -124,7 +124,7 @@ def _plausible_bounds(name: str, today: date) -> tuple[date, date]:
 def _find_isolated(counts: pl.DataFrame) -> frozenset[date]:
     """Return the days of a few rows at either end that are far from all others."""
     distinct = counts["date"].to_physical().to_numpy()
-    rows = counts["rows"].to_numpy()
+    rows = counts["_rows"].to_numpy()
     usual = float(np.median(rows))
     isolated = np.zeros(len(distinct), dtype=np.bool_)
     for gap in np.flatnonzero(np.diff(distinct) > APART_DAYS):

@@ -21,7 +21,7 @@ def usual_weekday(days: Days) -> int:
     """Return on which weekday most rows of weekly sales are: days from that of 1970-01-01."""
     counts = days.counts
     phases = counts["date"].to_physical().to_numpy() % Step.WEEK.days
-    return int(np.bincount(phases, weights=counts["rows"].to_numpy()).argmax())
+    return int(np.bincount(phases, weights=counts["_rows"].to_numpy()).argmax())
 
 
 def check_distances(train: ReadTable, days: Days, report: Report) -> None:

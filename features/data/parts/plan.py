@@ -19,11 +19,11 @@ from features.data.parts.part import PARTED
 from features.data.reading.columns import convert_columns, to_date
 from features.data.reading.files import Part, find_table
 from features.data.reading.layout import TableLayout
-from features.data.reading.parquet import group_rows
+from features.data.reading.parquet import count_rows, group_rows
 from features.data.reading.schema import DATE, SALES, Column, TableSchema, schemas_of
 from features.data.specification import Specification
 
-# Peaks of memory, measured (docs/explanation/parts.md): of the process itself, for each series of
+# Peaks of memory, measured (docs/how-to/size.md): of the process itself, for each series of
 # the whole (names, hierarchy), and for each row and each cell (a series on a day) of one part.
 BASE = 400 * MIB
 PER_SERIES = 2_000
@@ -31,6 +31,8 @@ PER_ROW, PER_CELL = 75, 60
 PER_CELL_COVARIATE = 8
 LEAST_PART = 32 * MIB
 """A part may take so much whatever the limit: small tables are read on small machines too."""
+_CSV_TIMES = 4
+"""Bytes in memory for each byte of a table as CSV."""
 _SCRATCH_PER_ROW = 40
 _BATCH_SHARE, _BATCH_ROWS = 0.1, (50_000, 4_000_000)
 _BATCH_BYTES_PER_ROW = 250
@@ -101,11 +103,11 @@ def make_plan(
         MemoryLimitError: the rows of one site do not fit.
     """
     schemas = schemas_of(specification)
-    tables = {
-        name: find_table(folder, schemas[name].stem, Report(), optional=True)
-        for name in PARTED
-        if name in schemas
+    every = {
+        name: find_table(folder, schema.stem, Report(), optional=True)
+        for name, schema in schemas.items()
     }
+    tables = {name: files for name, files in every.items() if name in PARTED}
     if not tables.get(SALES) or not all(f.is_parquet for files in tables.values() for f in files):
         return None
     counts = [
@@ -120,7 +122,15 @@ def make_plan(
     if sites.is_empty():
         return None
     n_days = _count_steps([count.days for count in counts], specification)
-    return _cut(sites, n_days, specification, memory)
+    whole = sum(_size_in_memory(f) for n, files in every.items() if n not in PARTED for f in files)
+    return _cut(sites, n_days, specification, memory, whole=whole)
+
+
+def _size_in_memory(part: Part) -> int:
+    """Return about the bytes that a file takes when it is read whole."""
+    if part.is_parquet:
+        return count_rows(part) * PER_ROW
+    return part.path.stat().st_size * _CSV_TIMES
 
 
 @dataclass(frozen=True)
@@ -148,15 +158,16 @@ def _count_part(
 def _convert(rows: pl.DataFrame, keys: Sequence[Column], layout: TableLayout) -> pl.DataFrame:
     numbered = rows.with_row_index("_row")
     typed = convert_columns(numbered, "", tuple(keys), layout, Report())
-    return typed.with_columns(rows=rows["_rows"].gather(typed["_row"])).drop("_row")
+    return typed.with_columns(_rows=rows["_rows"].gather(typed["_row"])).drop("_row")
 
 
 def _join_sites(counts: Iterable[_Count], specification: Specification) -> pl.DataFrame:
     """Return series and rows of each site, in order."""
     keys = list(specification.series)
     series = pl.concat([count.series for count in counts])
-    series = series.group_by(keys).agg(pl.col("rows").sum())
-    of_site = series.group_by(specification.site).agg(series=pl.len(), rows=pl.col("rows").sum())
+    series = series.group_by(keys).agg(pl.col("_rows").sum())
+    counts_of_site = (pl.len().alias("_series"), pl.col("_rows").sum())
+    of_site = series.group_by(specification.site).agg(counts_of_site)
     return of_site.sort(specification.site)
 
 
@@ -173,21 +184,30 @@ def _count_steps(days: Sequence[pl.Series], specification: Specification) -> int
     return min(span, 4 * distinct.len()) + specification.horizon
 
 
-def _cut(sites: pl.DataFrame, n_days: int, specification: Specification, memory: Memory) -> Plan:
-    series = sites["series"].to_numpy().astype(np.float64)
-    rows = sites["rows"].to_numpy().astype(np.float64)
+def _cut(
+    sites: pl.DataFrame,
+    n_days: int,
+    specification: Specification,
+    memory: Memory,
+    *,
+    whole: int,
+) -> Plan:
+    """Return the least number of parts that fit beside the tables that are read whole."""
+    series = sites["_series"].to_numpy().astype(np.float64)
+    rows = sites["_rows"].to_numpy().astype(np.float64)
     per_cell = PER_CELL + PER_CELL_COVARIATE * len(specification.covariates)
     needed = rows * PER_ROW + series * n_days * per_cell
-    fixed = BASE + series.sum() * PER_SERIES
+    fixed = BASE + series.sum() * PER_SERIES + whole
     n_parts = memory.parts or _count_parts(needed, max(memory.limit - fixed, LEAST_PART))
     if not n_parts:
         largest = int(needed.argmax())
-        wanted = fixed + needed[largest]
+        wanted, n_series = fixed + needed[largest], sites["_series"][largest]
         raise MemoryLimitError(
             f"{specification.site} {sites[specification.site][largest]} alone, with "
-            f"{sites['rows'][largest]:,} rows of {sites['series'][largest]:,} series, takes about "
-            f"{wanted / MIB:,.0f} MiB of memory to read, and {memory.limit / MIB:,.0f} MiB may be "
-            "used; set MEMORY_MIB to more, or use a larger machine"
+            f"{sites['_rows'][largest]:,} rows of {n_series:,} series, takes about "
+            f"{wanted / MIB:,.0f} MiB of memory to read, {whole / MIB:,.0f} MiB of it for the "
+            f"tables that are read whole, and {memory.limit / MIB:,.0f} MiB may be used; set "
+            "MEMORY_MIB to more, or use a larger machine"
         )
     part = _assign(needed, min(n_parts, len(needed)))
     site = sites[specification.site]

@@ -401,6 +401,7 @@ SHOPS: dict[str, list[Callable[[Path], object]]] = {
         state("expect:", "returns: net\nexpect:"),
         sales_of(where((SHOP == "A1") & (LAST - timedelta(30) == TAG), "Menge", -50)),
     ],
+    "a column called rows": [sales_of(lambda f: f.rename({"visitors": "rows"}))],
     "an attribute of the sales": [
         sales_of(
             lambda f: f.with_columns(

@@ -14,6 +14,7 @@ from features.data.parts import plan as module
 from features.data.parts.memory import MIB, Memory, available_memory
 from features.data.parts.plan import (
     BASE,
+    PER_ROW,
     PER_SERIES,
     MemoryLimitError,
     Plan,
@@ -28,6 +29,7 @@ from tests.unit.features.data.reading.sheets import FAMILIES, STORES, frames
 NAMES = PER_SERIES * len(STORES) * len(FAMILIES)
 ROOM = 100_000
 """Bytes in which two of the three stores fit."""
+OTHER_ROWS = sum(frame.height for name, frame in frames().items() if name not in ("train", "test"))
 
 
 @pytest.fixture
@@ -59,7 +61,8 @@ def test_tables_that_fit_are_one_part(folder: Path) -> None:
 
 @pytest.mark.usefixtures("small_parts")
 def test_less_memory_makes_more_parts_of_whole_sites(folder: Path) -> None:
-    limits = (10**9, NAMES + ROOM, NAMES + ROOM // 2)
+    others = PER_ROW * OTHER_ROWS
+    limits = (10**9, others + NAMES + ROOM, others + NAMES + ROOM // 2)
     numbers = [plan_of(folder, Memory(BASE + room)).n_parts for room in limits]
     assert numbers == [1, 2, 3]
 
@@ -68,6 +71,16 @@ def test_less_memory_makes_more_parts_of_whole_sites(folder: Path) -> None:
 def test_a_site_that_does_not_fit_is_refused_with_what_to_set(folder: Path) -> None:
     with pytest.raises(MemoryLimitError, match=r"store_nbr \d+ alone, with .* MEMORY_MIB"):
         read_tables(folder, memory=Memory(BASE))
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_tables_that_are_read_whole_leave_less_for_a_part(folder: Path) -> None:
+    memory = Memory(BASE + NAMES + ROOM + PER_ROW * OTHER_ROWS)
+    assert plan_of(folder, memory).n_parts == 2
+    transactions = pl.read_parquet(folder / "transactions.parquet")
+    pl.concat([transactions] * 20).write_parquet(folder / "transactions.parquet")
+    with pytest.raises(MemoryLimitError, match="MiB of it for the tables that are read whole"):
+        plan_of(folder, memory)
 
 
 def test_small_tables_are_read_on_a_small_machine(folder: Path) -> None:
