@@ -69,6 +69,7 @@ def main() -> None:
         data,
         margins=settings.gate_margins,
         outliers=settings.outliers,
+        memory_mib=settings.memory_mib,
         adapt_intervals=settings.adapts_intervals,
         exports=rules,
         on_end=note_end,

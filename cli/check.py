@@ -27,12 +27,15 @@ def check(
     Ends with 0 if they can be used, 1 if there is an error (or, with --strict, a warning), 2 if
     the command is not called rightly.
     """
+    from features.data.parts.memory import Memory
     from features.data.tables import check_tables
     from lifecycle.screening import screening_of
 
     settings, report = get_settings(), Report()
     screening = screening_of(settings.store, settings.outliers)
-    check_tables(data, layout_of(delimiter, decimal, dates), report, screening=screening)
+    memory = Memory.of_setting(settings.memory_mib)
+    layout = layout_of(delimiter, decimal, dates)
+    check_tables(data, layout, report, screening=screening, memory=memory)
     if as_json:
         typer.echo(orjson.dumps(_report_document(report), option=orjson.OPT_INDENT_2).decode())
     else:

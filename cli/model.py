@@ -92,6 +92,7 @@ def forecast(
     """Write the current model's forecasts for tables: for the rows of test, or the next days."""
     with extra("train"):
         from training.forecast_file import forecast_file
+    from features.data.parts.memory import Memory
     from lifecycle.screening import screening_of
 
     store = inputs.writable_store()
@@ -108,6 +109,7 @@ def forecast(
             reporter=reporter,
             layout=layout_of(delimiter, decimal, dates),
             screening=screening_of(store, get_settings().outliers),
+            memory=Memory.of_setting(get_settings().memory_mib),
             on_report=show_warnings,
             score_parts=score_parts,
         )
@@ -155,6 +157,7 @@ def train_model(
     with extra("train"):
         from training.inputs import cores, tables_and_recipe
         from training.pipeline import train as run
+    from features.data.parts.memory import Memory
     from lifecycle.job_ends import noting_end
     from lifecycle.jobs import JobKind
     from lifecycle.promotion import DemoRefusedError, train_and_promote
@@ -186,6 +189,7 @@ def train_model(
                 champion=champion,
                 margins=get_settings().gate_margins,
                 screening=None if data is None else screening_of(store, get_settings().outliers),
+                memory=Memory.of_setting(get_settings().memory_mib),
                 promote=False,  # decided afterwards
             )
         show_quality(store.bundles / release.bundle, with_table=with_table)

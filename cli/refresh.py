@@ -43,6 +43,7 @@ def refresh(
     They are read as the tables were written that the model serves now. What is served changes
     last, at once, and not at all if anything is wrong.
     """
+    from features.data.parts.memory import Memory
     from features.data.snapshot_files import read_facts
     from lifecycle.job_ends import noting_end
     from lifecycle.jobs import JobKind
@@ -63,9 +64,10 @@ def refresh(
             data,
             force=force,
             screening=screening_of(store, get_settings().outliers),
+            memory=Memory.of_setting(get_settings().memory_mib),
             enter=phases.enter,
+            advance=phases.advance,
             on_report=show_warnings,
-            progress=phases.advance,
             score_parts=score_parts,
         )
         with suppress(OSError, ArtifactError):  # a later refresh removes them

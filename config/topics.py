@@ -241,6 +241,13 @@ class DataSettings(Environment):
         "they are reported; `quarantine`: features read estimates in their place; `refuse`: "
         "critical ones are errors, and nothing is built.",
     )
+    memory_mib: int | None = Field(
+        None,
+        ge=1,
+        description="MiB of memory that reading tables and building a snapshot may take: tables "
+        "that need more are read in parts. By default 60 % of the memory of the machine, or of "
+        "the container if less.",
+    )
     gate_margins: Annotated[Margins, NoDecode, Json] = Field(
         MARGINS,
         description="By how much a new model may be worse than the one that serves and still be "

@@ -19,7 +19,7 @@ from features.calendar import describe_days
 from features.contract import HORIZON, Contract, daily_features, feature_set, node_codes
 from features.covariates import WEEK_AROUND, compare_plans
 from features.data.calendar import Calendar
-from features.data.parts import Part
+from features.data.series_part import Part
 from features.data.snapshot import Snapshot
 from features.data.specification import Covariate
 from features.data.step import Step

@@ -17,7 +17,7 @@ from errors import InputError
 from features import covariates, history
 from features.blocks import Floats, Rows
 from features.covariates import PAST_DAYS, Response, measure_response, pooled_slope
-from features.data.parts import Part
+from features.data.series_part import Part
 from features.data.snapshot import Snapshot
 from features.data.specification import Covariate
 from features.data.step import Step

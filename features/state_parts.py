@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from features.blocks import Floats
 from features.covariates import WEEK_AROUND, Response
 from features.data.carried_sums import CarriedSums
-from features.data.parts import Part
+from features.data.series_part import Part
 from features.data.snapshot import Snapshot
 from features.matrix import Plans, days_around, known_values, scale_plan
 from features.state import (

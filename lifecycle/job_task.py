@@ -23,6 +23,7 @@ from config.margins import MARGINS, Margins
 from config.outliers import OutlierPolicy
 from errors import InputError
 from features.data.findings import Report, Severity
+from features.data.parts.memory import Memory
 from lifecycle.exports import ExportRules
 from lifecycle.jobs import Document, JobKind, JobProgress, build_lock, jobs_folder
 from models.faults import public_message
@@ -49,6 +50,7 @@ class JobOrder(BaseModel):
         by: the principal that asked for the job.
         margins: by which a model that is trained may be worse than the one that serves.
         outliers: treatment of outliers on newer days.
+        memory_mib: memory that reading tables may take; None for a share of what there is.
         adapt_intervals: as in `lifecycle.monitoring.scoring.score`.
         exports: rules of the exports; None where none is made.
     """
@@ -65,12 +67,17 @@ class JobOrder(BaseModel):
     by: str
     margins: Margins = MARGINS
     outliers: OutlierPolicy = OutlierPolicy.WARN
+    memory_mib: int | None = None
     adapt_intervals: bool | None = None
     exports: ExportRules | None = None
 
     @property
     def store(self) -> Store:
         return Store(self.root)
+
+    @property
+    def memory(self) -> Memory:
+        return Memory.of_setting(self.memory_mib)
 
     @property
     def actor(self) -> Actor:

@@ -16,6 +16,7 @@ from config.outliers import OutlierPolicy
 from errors import InputError
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
+from features.data.parts.memory import Memory
 from features.data.screening.treatment import Screening
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
@@ -47,9 +48,10 @@ def refresh(
     *,
     force: bool = False,
     screening: Screening | None = None,
+    memory: Memory | None = None,
     enter: Callable[[str], object] = lambda phase: None,
+    advance: Progress = lambda done, total: None,
     on_report: OnReport = lambda report: None,
-    progress: Progress = lambda done, total: None,
     score_parts: ScoreParts | None = None,
 ) -> tuple[Release, Release]:
     """Build and serve a snapshot of a folder of tables with the serving bundle.
@@ -57,9 +59,10 @@ def refresh(
     Args:
         force: serve it even if its last day is before the serving snapshot's.
         screening: of the newest days; by default, outliers are reported.
+        memory: that reading and building may take; tables that need more are read in parts.
         enter: called with each phase as it begins.
+        advance: called with what is done of a phase, and the whole of it, where there are parts.
         on_report: called with the report of the check of the tables, unless it has an error.
-        progress: called with the parts that are forecast, and all parts.
         score_parts: what forecasts the parts of the series, if not this process.
 
     Returns:
@@ -74,16 +77,16 @@ def refresh(
     enter(READING)
     layout = recorded_layout(store.snapshots / serving.snapshot)
     screening = screening or screening_of(store, OutlierPolicy.WARN)
-    tables = read_tables(folder, layout, specification, screening)
+    tables = read_tables(folder, layout, specification, screening, memory=memory, progress=advance)
     on_report(tables.report)
     enter(BUILDING)
-    artifact = build_snapshot(tables, store.snapshots)
+    artifact = build_snapshot(tables, store.snapshots, progress=advance)
     del tables  # not used below, and forecasting takes memory too
     snapshot = load_snapshot(artifact.path)
     check_days(snapshot)
     enter(FORECASTING)
     return _promote_snapshot(
-        store, snapshot, force=force, progress=progress, score_parts=score_parts
+        store, snapshot, force=force, progress=advance, score_parts=score_parts
     )
 
 
@@ -131,6 +134,8 @@ def reload(task: Task) -> Document:
         force=bool(task.order.request["force"]),
         screening=screening,
         enter=lambda phase: task.enter(phase, step=PHASES.index(phase) + 1, steps=len(PHASES)),
+        advance=task.advance,
+        memory=task.order.memory,
         on_report=task.log_warnings,
     )
     with suppress(OSError, ArtifactError):

@@ -104,6 +104,7 @@ class Runner:
         data: the folder below which sources lie (``DATA_DIR``).
         margins: by which a model that is trained may be worse than the one that serves.
         outliers: treatment of outliers on newer days of tables.
+        memory_mib: memory that reading tables may take; None for a share of what there is.
         adapt_intervals: as in `lifecycle.monitoring.scoring.score`.
         exports: rules of the exports; without, none is made.
         python: interpreter of the processes of jobs.
@@ -121,6 +122,7 @@ class Runner:
         *,
         margins: Margins = MARGINS,
         outliers: OutlierPolicy = OutlierPolicy.WARN,
+        memory_mib: int | None = None,
         adapt_intervals: bool | None = None,
         exports: ExportRules | None = None,
         python: str = sys.executable,
@@ -134,6 +136,7 @@ class Runner:
         self._queue = JobQueue(url)
         self._margins = margins
         self._outliers = outliers
+        self._memory_mib = memory_mib
         self._adapt_intervals = adapt_intervals
         self._exports = exports
         self._python = python
@@ -268,6 +271,7 @@ class Runner:
             by=job.by,
             margins=self._margins,
             outliers=self._outliers,
+            memory_mib=self._memory_mib,
             adapt_intervals=self._adapt_intervals,
             exports=self._exports,
         )

@@ -38,7 +38,7 @@ def check_upload(task: Task) -> Document:
     with uploads.checking(request.source, task.order.job) as folder:
         task.enter("checking the tables")
         screening = screening_of(task.order.store, task.order.outliers)
-        _, result = check_folder(folder, layout, screening)
+        _, result = check_folder(folder, layout, screening, task.order.memory)
         published = result["usable"] and not request.dry_run
         if published:
             task.commit()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks import Rows
-from features.data.parts import Part
+from features.data.series_part import Part
 from features.data.snapshot import Snapshot
 from features.matrix import Covariates, MatrixBuilder, Plans
 from features.state import PastState

@@ -20,6 +20,7 @@ from features.data.build import build_snapshot
 from features.data.cells import safe_cell
 from features.data.findings import OnReport
 from features.data.hierarchy import Hierarchy
+from features.data.parts.memory import Memory
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.screening.treatment import Screening
 from features.data.snapshot import Snapshot
@@ -62,6 +63,7 @@ def forecast_file(
     reporter: Reporter | None = None,
     layout: TableLayout = STANDARD,
     screening: Screening | None = None,
+    memory: Memory | None = None,
     on_report: OnReport = lambda report: None,
     score_parts: ScoreParts | None = None,
 ) -> Written:
@@ -78,6 +80,7 @@ def forecast_file(
             that the nodes of the file always add up.
         layout: how the text of the tables is written.
         screening: of their newest days; none by default.
+        memory: that reading and building may take; tables that need more are read in parts.
         on_report: called with the report of the check of the tables, unless it has an error.
         score_parts: what forecasts the parts of the series, if not this process.
 
@@ -96,7 +99,10 @@ def forecast_file(
     clock = Clock(reporter or NullReporter())
     clock.plan([PlannedStep(name) for name in _STEPS])
     with clock.step("read tables"):
-        tables = read_tables(data, layout, specification, screening)
+        advance = clock.reporter.advance
+        tables = read_tables(
+            data, layout, specification, screening, memory=memory, progress=advance
+        )
         check_reach(data, tables, layout)
         on_report(tables.report)
         if tables.test is not None and days is not None:
@@ -106,10 +112,10 @@ def forecast_file(
             )
         newest_id = last_id(data, specification.sales, layout) if tables.test is None else None
     with clock.step("build snapshot"):
-        artifact = build_snapshot(tables, store.snapshots)
+        artifact = build_snapshot(tables, store.snapshots, progress=clock.reporter.advance)
         release = Release(bundle=bundle, snapshot=artifact.name)
         check_days(load_snapshot(artifact.path))
-    test = tables.test
+    test = tables.days_ahead()
     del tables  # by far the largest part of the memory
     with clock.step("forecast all nodes"):
         serving = load_release(

@@ -74,6 +74,7 @@ def train_model(task: Task) -> Document:
                 champion=champion,
                 margins=task.order.margins,
                 screening=screening,
+                memory=task.order.memory,
                 promote=False,  # decided below
             )
 
@@ -127,7 +128,7 @@ def check_training(task: Task) -> Document:
         task.enter("reading the tables", step=1, steps=2)
         layout = STANDARD if folder is None else request.layout
         screening = None if folder is None else screening_of(task.order.store, task.order.outliers)
-        tables, result = check_folder(data, layout, screening)
+        tables, result = check_folder(data, layout, screening, task.order.memory)
         if tables is None:
             return result
         task.enter("planning the training", step=2, steps=2)
@@ -135,7 +136,7 @@ def check_training(task: Task) -> Document:
             snapshot = load_snapshot(build_snapshot(tables, Path(scratch)).path)
             return {
                 **result,
-                **_describe_training(snapshot, tables.train.height),
+                **_describe_training(snapshot, tables.n_rows),
                 **_fault_of(snapshot, data),
                 "seconds": _estimate_seconds(
                     task.order.store, snapshot, choose_recipe(snapshot, recipe, request.recipe)

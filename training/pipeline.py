@@ -23,6 +23,7 @@ from config.margins import MARGINS, Margins
 from features.contract import Contract, contract_of
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
+from features.data.parts.memory import Memory
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.screening.treatment import Screening
 from features.data.snapshot import Snapshot
@@ -104,6 +105,7 @@ def train(
     demo: bool = False,
     layout: TableLayout = STANDARD,
     screening: Screening | None = None,
+    memory: Memory | None = None,
     on_report: OnReport = lambda report: None,
     on_tables: Callable[[CheckedTables], None] = lambda tables: None,
     champion: Bundle | None = None,
@@ -122,6 +124,7 @@ def train(
         demo: whether the tables are the built-in demo's.
         layout: how the text of the tables is written.
         screening: of their newest days; none by default.
+        memory: that reading and building may take; tables that need more are read in parts.
         on_report: called with the report of the check of the tables, unless it has an error.
         on_tables: called with the tables.
         champion: model that serves, to compare with; the verdict is in the record of the build.
@@ -134,7 +137,10 @@ def train(
     """
     clock = Clock(reporter or NullReporter())
     with clock.step("read tables"):
-        tables = read_tables(data, layout, specification, screening)
+        advance = clock.reporter.advance
+        tables = read_tables(
+            data, layout, specification, screening, memory=memory, progress=advance
+        )
         on_tables(tables)
         on_report(tables.report)
     return train_on(
@@ -168,7 +174,8 @@ def train_on(
 ) -> Release:
     """Train a model on tables that were read; see `train`."""
     with clock.step("build snapshot"):
-        artifact = build_snapshot(tables, store.snapshots, demo=demo)
+        advance = clock.reporter.advance
+        artifact = build_snapshot(tables, store.snapshots, demo=demo, progress=advance)
         snapshot = load_snapshot(artifact.path)
     check_history(snapshot)
     check_ordinary_days(snapshot, int(_list_frozen_origins(snapshot)[0].min()))

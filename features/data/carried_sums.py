@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.data.parts import Part
+from features.data.series_part import Part
 from features.data.snapshot import Snapshot
 from features.data.specification import Covariate
 

@@ -17,7 +17,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from features.data.history import Cells
 from features.data.step import Step
 
 OPEN, CLOSED, LONG_SHUT, OUTLIER, NOT_STATED = range(5)
@@ -29,10 +28,8 @@ USUALLY_CLOSED_WEEKS = 8
 Flags = NDArray[np.bool_]
 
 
-def find_long_shuts(
-    sales: NDArray[np.floating], site: NDArray[np.intp], *, step: Step = Step.DAY
-) -> Cells:
-    """Return the cells of long shuts, of the series of each site.
+def find_selling_days(sales: NDArray[np.floating], site: NDArray[np.intp]) -> Flags:
+    """Return on which days each site sells something, shape (sites, days).
 
     Args:
         sales: units, shape (series, days); NaN where not known.
@@ -40,6 +37,15 @@ def find_long_shuts(
     """
     sells = np.zeros((int(site.max()) + 1, sales.shape[1]), dtype=np.bool_)
     np.logical_or.at(sells, site, np.nan_to_num(sales) != 0)
+    return sells
+
+
+def find_long_shuts(sells: Flags, *, step: Step = Step.DAY) -> Flags:
+    """Return the days of the long shuts of each site, shape (sites, days).
+
+    Args:
+        sells: whether each of all sites sells something on a day (see `find_selling_days`).
+    """
     others_sell = sells.sum(axis=0) - sells > 0
     shut = np.zeros_like(sells)
     for number, days in enumerate(sells):
@@ -47,8 +53,7 @@ def find_long_shuts(
         for before, after in pairwise(selling):
             if others_sell[number, before + 1 : after].sum() >= LONG_SHUT_DAYS // step.days:
                 shut[number, before + 1 : after] = True
-    rows, days_shut = np.nonzero(shut[site])
-    return rows, days_shut
+    return shut
 
 
 def usually_closed(

@@ -56,8 +56,8 @@ def undelivered_days(
     last = sales["date"].max()
     assert isinstance(last, date)
     span = (MAX_DAYS + WINDOW_DAYS) // step.days
+    recent = recent_rows(sales, keys, last, step=step)
     first = last - timedelta((span - 1) * step.days)
-    recent = sales.filter(pl.col("date") >= first).select(*keys, "date")
     series = recent.select(keys).unique().sort(keys)
     site = keys[0]
     stores = series.select(site).unique(maintain_order=True)
@@ -78,6 +78,15 @@ def undelivered_days(
         other_families = listed[store_of] - rows > 0
         parts.append(_list_cells(series, _find_absent_days(rows, other_families, step), days))
     return pl.concat(parts).sort(site, "date", *keys[1:])
+
+
+def recent_rows(
+    sales: pl.DataFrame, keys: Sequence[str], last: date, *, step: Step
+) -> pl.DataFrame:
+    """Return series and date of the newest rows, which alone say what is undelivered."""
+    span = (MAX_DAYS + WINDOW_DAYS) // step.days
+    first = last - timedelta((span - 1) * step.days)
+    return sales.filter(pl.col("date") >= first).select(*keys, "date")
 
 
 def _build_row_grid(

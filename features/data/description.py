@@ -39,7 +39,7 @@ def describe(tables: CheckedTables) -> Iterator[tuple[str, str]]:
     title = specification.columns.get("sales", "sales")
     yield (
         "sales",
-        f"{title} in {specification.sales}: {sales.height:,} rows, {first} to {last} ({days:,} "
+        f"{title} in {specification.sales}: {tables.n_rows:,} rows, {first} to {last} ({days:,} "
         f"{step}s)",
     )
     yield "step", _describe_step(specification)
@@ -79,11 +79,9 @@ def _describe_step(specification: Specification) -> str:
 
 def _describe_gaps(tables: CheckedTables, days: int) -> str:
     specification = tables.specification
-    spans = tables.train.group_by(specification.series).agg(
-        rows=pl.len(),
-        span=(pl.max("date") - pl.min("date")).dt.total_days() // specification.step.days + 1,
-    )
-    absent = int((spans["span"] - spans["rows"].cast(pl.Int64)).sum())
+    length = (pl.col("_last") - pl.col("_first")).dt.total_days()
+    spans = tables.series.with_columns(span=length // specification.step.days + 1)
+    absent = int((spans["span"] - spans["_rows"].cast(pl.Int64)).sum())
     late, steps = int((spans["span"] < days).sum()), f"{specification.step}s"
     meaning = {
         "zero": f"{steps} without sales",

@@ -189,6 +189,37 @@ class Report:
                 yield f"  → {first.advice}"
 
 
+class SectionedReport(Report):
+    """Report of the check of a part of a table, which remembers the call of each section.
+
+    The sections of all parts make the report of the whole (see `features.data.checks.merge`).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sections: dict[str, Section] = {}
+        self._section = ""
+
+    def begin(self, section: str) -> None:
+        """Name the check whose findings follow."""
+        self._section = section
+
+    def add(self, *findings: Finding, total: int | None = None) -> None:
+        if findings:
+            before = self.sections.get(self._section, Section((), 0))
+            count = before.count + (len(findings) if total is None else total)
+            listed = (*before.findings, *findings)[:MAX_FINDINGS]
+            self.sections[self._section] = Section(listed, count)
+
+
+@dataclass(frozen=True)
+class Section:
+    """The first findings of a check of a part, and the number of all."""
+
+    findings: tuple[Finding, ...]
+    count: int
+
+
 OnReport = Callable[[Report], object]
 """Callback that receives the report of a check of tables."""
 

@@ -13,14 +13,14 @@ import polars as pl
 
 from features.data.findings import Report
 from features.data.reading.columns import to_date
-from features.data.reading.files import list_tables
+from features.data.reading.files import FUTURE_NAMES, SALES_NAMES, list_tables
 from features.data.reading.layout import DecimalMark, TableLayout
 from features.data.reading.reader import read_all_columns
 from features.data.reading.schema import EVENT_KIND, EVENT_NAME
 from features.data.reading.values import ColumnKindError
 from features.data.specification import Returns
 from features.data.stated import RETAILER_FILE, Stated, StatedCalendar, StatedCovariate
-from features.data.statement_checks import FUTURE_NAMES, SALES_NAMES, RetailerError, first_table
+from features.data.statement_checks import RetailerError, first_table
 
 _TARGETS = (
     *(

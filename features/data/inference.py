@@ -30,7 +30,7 @@ from features.data.column_values import (
 )
 from features.data.findings import Report
 from features.data.reading.columns import to_date
-from features.data.reading.files import list_tables
+from features.data.reading.files import FUTURE_NAMES, SALES_NAMES, list_tables
 from features.data.reading.layout import TableLayout
 from features.data.reading.names import canonical
 from features.data.reading.reader import read_all_columns
@@ -47,9 +47,7 @@ from features.data.specification import (
 )
 from features.data.stated import Stated, StatedCovariate
 from features.data.statement_checks import (
-    FUTURE_NAMES,
     RESERVED,
-    SALES_NAMES,
     RetailerError,
     check_columns,
     check_names,

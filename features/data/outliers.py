@@ -16,7 +16,7 @@ columns as not known. Checks of tables warn of it with the same functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -29,13 +29,42 @@ _TRIMMED_VALUES = 3
 _TRIMMED_SHARE = 0.01
 
 
+Usual = Callable[[Sequence[str], pl.DataFrame], pl.DataFrame]
+"""Returns the values that groups are judged by: of their columns, for the groups of some rows."""
+
+
 def sales_outliers(sales: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """Return the rows whose sales are outliers, in their order.
 
     Args:
         keys: columns of the series, that of the site first.
     """
-    return _find_outliers(sales, sales, "sales", _distinct_groups(keys, keys[1:], ()))
+    groups = _distinct_groups(keys, *_groups_above(keys))
+    return _find_outliers(sales, values_of("sales", sales), "sales", groups)
+
+
+def judge_sales(rows: pl.DataFrame, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows of some series whose sales are outliers among those of their series.
+
+    Returns:
+        These rows, and those that are left to a larger group (see `judge_by_groups`).
+    """
+    judged, left = _judge(rows, values_of("sales", rows), "sales", [tuple(keys)])
+    return rows[judged], rows[left]
+
+
+def judge_by_groups(rows: pl.DataFrame, usual: Usual, keys: Sequence[str]) -> pl.DataFrame:
+    """Return which rows of series with few sales are outliers, by the groups above them."""
+    return _find_outliers(rows, usual, "sales", _distinct_groups(*_groups_above(keys)))
+
+
+def suspected(rows: pl.DataFrame | pl.LazyFrame, value: str) -> pl.DataFrame:
+    """Return the rows that alone may be outliers of a count, in their order."""
+    return rows.lazy().filter(pl.col(value) > FACTOR * _USUAL).collect()
+
+
+def _groups_above(keys: Sequence[str]) -> list[Sequence[str]]:
+    return [keys[1:], ()]
 
 
 def plan_outliers(
@@ -49,13 +78,35 @@ def plan_outliers(
         value: column of the count.
         keys: columns by which counts are compared, such as the family.
     """
-    usual = pl.concat([table.select(*keys, value) for table in tables or (rows,)])
-    return _find_outliers(rows, usual, value, _distinct_groups(keys, ()))
+    return judge_counts(rows, values_of(value, *(tables or (rows,))), value=value, keys=keys)
 
 
 def value_outliers(rows: pl.DataFrame, *, value: str, keys: Sequence[str]) -> pl.DataFrame:
     """Return the rows whose count is an outlier among those of the same keys, in their order."""
-    return _find_outliers(rows, rows, value, _distinct_groups(keys, ()))
+    return judge_counts(rows, values_of(value, rows), value=value, keys=keys)
+
+
+def judge_counts(
+    rows: pl.DataFrame, usual: Usual, *, value: str, keys: Sequence[str]
+) -> pl.DataFrame:
+    """Return the rows whose count is an outlier of the values that define the usual maximum."""
+    return _find_outliers(rows, usual, value, _distinct_groups(keys, ()))
+
+
+def values_of(value: str, *tables: pl.DataFrame | pl.LazyFrame) -> Usual:
+    """Return a reader of the values of tables, which are read only if they are needed."""
+
+    def read(keys: Sequence[str], rows: pl.DataFrame) -> pl.DataFrame:
+        wanted = rows.select(keys).unique().lazy() if keys else None
+        parts = []
+        for table in tables:
+            part = table.lazy().select(*keys, pl.col(value).cast(pl.Float64))
+            if wanted is not None and isinstance(table, pl.LazyFrame):
+                part = part.join(wanted, on=list(keys), how="semi")
+            parts.append(part.collect())
+        return pl.concat(parts)
+
+    return read
 
 
 def _distinct_groups(*groups: Sequence[str]) -> list[tuple[str, ...]]:
@@ -63,48 +114,58 @@ def _distinct_groups(*groups: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _find_outliers(
-    rows: pl.DataFrame, usual: pl.DataFrame, value: str, groups: Sequence[Sequence[str]]
+    rows: pl.DataFrame, usual: Usual, value: str, groups: Sequence[Sequence[str]]
 ) -> pl.DataFrame:
     """Return the rows above the limit of their first group with enough values."""
+    return rows[_judge(rows, usual, value, groups)[0]]
+
+
+def _judge(
+    rows: pl.DataFrame, usual: Usual, value: str, groups: Sequence[Sequence[str]]
+) -> tuple[pl.Series, pl.Series]:
+    """Return the positions of the outliers, and of the rows that no group has enough values for."""
     keys = list(dict.fromkeys(key for group in groups for key in group))
     undecided = rows.with_row_index("_at").filter(pl.col(value) > FACTOR * _USUAL)
     undecided = undecided.select("_at", *keys, value)
-    outlier_positions: list[pl.Series] = []
+    outlier_positions = [undecided["_at"].clear()]
     for group in groups:
         if undecided.is_empty():
             break
         undecided = undecided.join(
-            _compute_limits(undecided, usual, value, group),
+            _compute_limits(undecided, usual(group, undecided), value, group),
             on=list(group) or None,
             how="left" if group else "cross",
         )
         outlier_positions.append(undecided.filter(pl.col(value) > pl.col("_limit"))["_at"])
         undecided = undecided.filter(pl.col("_limit").is_null()).drop("_limit")
-    return rows[pl.concat(outlier_positions).sort()] if outlier_positions else rows.clear()
+    return pl.concat(outlier_positions).sort(), undecided["_at"].sort()
 
 
 def _compute_limits(
-    rows: pl.DataFrame, usual: pl.DataFrame, value: str, keys: Sequence[str]
+    rows: pl.DataFrame, among: pl.DataFrame, value: str, keys: Sequence[str]
 ) -> pl.DataFrame:
     """Return the limit of each group of `rows`; null where it has too few positive values.
 
     The limit is infinite for a group in which no row of `rows` exceeds `FACTOR` medians.
+
+    Args:
+        among: values of these groups.
     """
     # The exact limit needs the sorted values of a group, and sorting all groups would take longer
     # than the rest of the rule. But a limit is FACTOR times a value that is at least the median,
     # or the cap of FACTOR medians: never below FACTOR medians. So a group whose largest row does
     # not exceed FACTOR medians has no outlier and is skipped; only suspected groups are sorted.
     if not keys:
-        return usual.select(_limit_expression(value))
+        return among.select(_limit_expression(value))
     largest = rows.group_by(keys).agg(pl.col(value).max().alias("_largest"))
-    among = usual.select(*keys, value).join(largest, on=list(keys), how="inner")
+    among = among.join(largest, on=list(keys), how="inner")
     grouped = among.group_by(keys)
     ordinary = grouped.agg(
         _usual=(pl.col("_largest").first() <= FACTOR * _select_positive(value).median())
         & ~_has_too_few(value)
     )
-    suspected = among.join(ordinary.filter(~pl.col("_usual")), on=list(keys), how="semi")
-    judged = suspected.group_by(keys).agg(_limit_expression(value))
+    close = among.join(ordinary.filter(~pl.col("_usual")), on=list(keys), how="semi")
+    judged = close.group_by(keys).agg(_limit_expression(value))
     unsuspected = ordinary.filter("_usual").select(*keys, _limit=pl.lit(float("inf")))
     return pl.concat((judged, unsuspected))
 

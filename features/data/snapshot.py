@@ -27,8 +27,8 @@ from features.data.calendar import (
 from features.data.closures import CLOSED, NOT_STATED, OPEN, OUTLIER, usually_closed
 from features.data.hierarchy import Hierarchy
 from features.data.history import carry_backward, carry_forward, fill_gaps
-from features.data.parts import Part
 from features.data.promotion_plan import PLAN_DAYS_BACK, find_plan_days
+from features.data.series_part import Part
 from features.data.specification import Covariate, Specification
 from features.data.step import Step
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from features.data.specification import Attribute, Covariate
 from features.data.stated import Stated
 
-SALES_NAMES, FUTURE_NAMES = ("sales", "train"), ("future", "test")
 RESERVED = frozenset({"date", "sales", "open", "id"})
 """Names of columns that have a meaning of their own."""
 

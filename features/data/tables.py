@@ -17,20 +17,16 @@ from typing import Any, Self
 import polars as pl
 
 from errors import InputError
-from features.data.checks.coverage import warn_of_holes, warn_of_missing
-from features.data.checks.keys import check_keys
-from features.data.checks.late import warn_of_outliers, warn_of_undelivered
-from features.data.checks.panel import panel_of
-from features.data.checks.places import warn_of_events, warn_of_places, warn_of_slips
-from features.data.checks.references import check_references
-from features.data.checks.spans import check_spans
-from features.data.checks.spikes import warn_of_spikes
-from features.data.checks.step import check_step
+from features.data.checks.part import span_of_rows
+from features.data.checks.run import Progress, run_checks
 from features.data.events import check_country, list_holidays, warn_of_regions
 from features.data.findings import Finding, Report, Severity
 from features.data.inference import Understanding
+from features.data.parts.memory import Memory
+from features.data.parts.part import Parted
+from features.data.parts.read import read_parted
 from features.data.reading.layout import STANDARD, TableLayout
-from features.data.reading.reader import ReadTable, read_table
+from features.data.reading.reader import read_table
 from features.data.reading.schema import (
     FUTURE,
     HOLIDAYS,
@@ -42,8 +38,8 @@ from features.data.reading.schema import (
 )
 from features.data.retailer import specify
 from features.data.screening.outlier import Outlier, OutlierKind
-from features.data.screening.treatment import Screened, Screening, screen_tables
-from features.data.specification import FAVORITA, Missing, Specification
+from features.data.screening.treatment import Screening
+from features.data.specification import FAVORITA, Specification
 
 
 class DataError(InputError):
@@ -93,6 +89,23 @@ class DataError(InputError):
 
 
 @dataclass(frozen=True)
+class StoredTables:
+    """Sales and days ahead that are not in memory, and what is known of them.
+
+    Attributes:
+        parted: their parts, in a scratch folder.
+        series: of the sales, with the number of their rows and their first and last day.
+        outliers: rows of the sales that are outliers.
+        late: undelivered days, by series and date.
+    """
+
+    parted: Parted
+    series: pl.DataFrame
+    outliers: pl.DataFrame
+    late: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class Tables:
     """The checked tables, with the dtypes of their schemas.
 
@@ -105,6 +118,8 @@ class Tables:
         specification: of the tables.
         replaced: series and date of the values that features read estimates in place of, by
             column of the sales (see `features.data.screening`).
+        stored: sales and days ahead that did not fit into memory. Then `train` holds the series
+            on their first and last days, and `test` those of the days ahead.
 
     Invariants: keys are unique; every value that a table of attributes describes is in it; no
     series of test is a misspelt one of train; test begins after train ends.
@@ -116,6 +131,7 @@ class Tables:
     test: pl.DataFrame | None = None
     specification: Specification = FAVORITA
     replaced: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    stored: StoredTables | None = None
 
     @classmethod
     def of_frames(
@@ -139,6 +155,26 @@ class Tables:
             specification=specification,
             **rest,
         )
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of the sales."""
+        return self.train.height if self.stored is None else int(self.series["_rows"].sum())
+
+    @property
+    def series(self) -> pl.DataFrame:
+        """The series of the sales, the number of their rows, and their first and last day."""
+        if self.stored is not None:
+            return self.stored.series
+        return self.train.group_by(self.specification.series).agg(*span_of_rows())
+
+    def days_ahead(self) -> pl.DataFrame | None:
+        """Return all rows of the days ahead, in their order; None without such a table."""
+        if self.test is None or self.stored is None:
+            return self.test
+        parts = [part.scan(FUTURE) for part in self.stored.parted.parts]
+        rows = pl.concat([part.lazy().collect() for part in parts])
+        return rows.sort("_file", "_row").drop("_file", "_row")
 
     def table(self, name: str) -> pl.DataFrame:
         """Return the table of a name, which may be that of the sales."""
@@ -167,18 +203,32 @@ def read_tables(
     layout: TableLayout = STANDARD,
     specification: Specification | None = None,
     screening: Screening | None = None,
+    *,
+    memory: Memory | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> CheckedTables:
     """Read and check the tables of a folder.
 
     Args:
         specification: of the tables; that of the folder by default (see `check_tables`).
         screening: of their newest days; none by default.
+        memory: within which to read; in one piece by default.
+        progress: called with the number of parts that are checked, and that of all.
 
     Raises:
         DataError: something is wrong with them; names the first fault and counts the others.
+        MemoryLimitError: not even the tables of one site fit.
     """
     report = Report()
-    tables = check_tables(folder, layout, report, specification=specification, screening=screening)
+    tables = check_tables(
+        folder,
+        layout,
+        report,
+        specification=specification,
+        screening=screening,
+        memory=memory,
+        progress=progress,
+    )
     if tables is None:
         raise DataError.of_report(folder, report)
     return tables
@@ -192,6 +242,8 @@ def check_tables(
     specification: Specification | None = None,
     screening: Screening | None = None,
     today: date | None = None,
+    memory: Memory | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> CheckedTables | None:
     """Read all tables of a folder and report all their faults.
 
@@ -213,7 +265,16 @@ def check_tables(
     )
     if understanding is None:
         return None
-    return read_understood(folder, understanding, layout, report, screening=screening, today=today)
+    return read_understood(
+        folder,
+        understanding,
+        layout,
+        report,
+        screening=screening,
+        today=today,
+        memory=memory,
+        progress=progress,
+    )
 
 
 def read_understood(
@@ -224,6 +285,8 @@ def read_understood(
     *,
     screening: Screening | None = None,
     today: date | None = None,
+    memory: Memory | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> CheckedTables | None:
     """Read and check the tables of a specification; None where there is an error (reported)."""
     specification = understanding.specification
@@ -232,28 +295,35 @@ def read_understood(
     for name, why in understanding.unused.items():
         message = f"{name} is not read: {why}"
         report.add(Finding(Severity.WARNING, "not-read", "", message, column=name))
-    schemas = schemas_of(specification)
-    tables = {
-        name: table
-        for name, schema in schemas.items()
-        if (table := read_table(folder, name, schema, layout, report))
-    }
-    screened = _run_checks(
-        tables, specification, report, screening, today or datetime.now(UTC).date()
+    parted, others = read_parted(folder, specification, layout, report, memory, progress)
+    names = [name for name in schemas_of(specification) if name in (*parted.blank, *others)]
+    checked = run_checks(
+        parted,
+        others,
+        names,
+        specification,
+        report,
+        screening,
+        today or datetime.now(UTC).date(),
+        progress if parted.scratch is None else lambda done, all_: progress(all_ + done, 2 * all_),
     )
     if report.errors:
         return None
-    frames = {name: table.data for name, table in tables.items()}
-    warn_of_regions(specification, frames[SALES], frames, report)
-    return CheckedTables.of_frames(
-        frames,
-        specification,
-        report=report,
-        layout=layout,
-        unused=understanding.unused,
-        outliers=screened.outliers,
-        replaced=screened.replaced,
-    )
+    frames = {name: table.data for name, table in others.items()}
+    warn_of_regions(specification, checked.outline, frames, report)
+    facts: dict[str, Any] = {"report": report, "layout": layout, "unused": understanding.unused}
+    facts |= {"outliers": checked.screened.outliers, "replaced": checked.screened.replaced}
+    if parted.scratch is not None:
+        ahead = {FUTURE: checked.ahead} if FUTURE in parted.blank else {}
+        return CheckedTables.of_frames(
+            {SALES: checked.outline, **ahead, **frames},
+            specification,
+            stored=StoredTables(parted, checked.series, checked.outliers, checked.late),
+            **facts,
+        )
+    (whole,) = parted.parts
+    frames |= {name: table.data for name, table in whole.tables().items()}
+    return CheckedTables.of_frames(frames, specification, **facts)
 
 
 def _folder_fault(folder: Path) -> str | None:
@@ -267,55 +337,6 @@ def _folder_fault(folder: Path) -> str | None:
         # number has none; then only the volume can be named.
         return f"cannot be read: {(error.strerror or 'the volume failed').lower()}"
     return None
-
-
-def _run_checks(
-    tables: Mapping[str, ReadTable],
-    specification: Specification,
-    report: Report,
-    screening: Screening | None,
-    today: date,
-) -> Screened:
-    for table in tables.values():
-        check_keys(table, report)
-    tables = check_spans(tables, specification, report, today=today)
-    check_step(tables, report, step=specification.step)
-    check_references(tables, specification, report)
-    warn_of_places(tables, specification, report)
-    warn_of_events(tables, report)
-    warn_of_slips(tables, specification, report)
-    outliers = warn_of_outliers(tables, specification, report)
-    if SALES not in tables:
-        return Screened()
-    if specification.missing is not Missing.CLOSED:
-        warn_of_undelivered(tables[SALES], specification.series, report, step=specification.step)
-    warn_of_missing(tables, specification, report)
-    panel = panel_of(tables[SALES], specification.series, step=specification.step)
-    if panel is None:
-        return Screened()
-    if specification.missing is Missing.ZERO:
-        warn_of_holes(panel, tables.get(HOLIDAYS), report)
-    screened = Screened()
-    # rows that cannot be right are missing, and would look like outliers
-    if screening is not None and not report.errors:
-        screened = screen_tables(
-            panel,
-            specification,
-            screening,
-            report,
-            holidays=_days_off(tables, specification),
-            known=frozenset(outliers),
-        )
-    warn_of_spikes(panel, report, known=screened.rows | outliers)
-    return screened
-
-
-def _days_off(tables: Mapping[str, ReadTable], specification: Specification) -> frozenset[date]:
-    """Return the days of holidays and events, of the tables or of the country."""
-    if HOLIDAYS in tables:
-        return frozenset(tables[HOLIDAYS].frame["date"])
-    frames = {name: table.frame for name, table in tables.items()}
-    return frozenset(list_holidays(specification, frames[SALES], frames)["date"])
 
 
 def last_id(folder: Path, stem: str, layout: TableLayout = STANDARD) -> int | None:
@@ -345,13 +366,14 @@ def check_reach(folder: Path, tables: Tables, layout: TableLayout = STANDARD) ->
     Raises:
         DataError: a date of test is after the last one that a forecast reaches.
     """
-    if tables.test is None:
+    ahead = tables.days_ahead()
+    if ahead is None:
         return
     last = tables.train["date"].max()
     assert isinstance(last, date)
     step, horizon = tables.specification.step, tables.specification.horizon
     end = last + timedelta(horizon * step.days)
-    if not (tables.test["date"] > end).any():
+    if not (ahead["date"] > end).any():
         return
     report = Report()
     table = read_table(folder, FUTURE, schemas_of(tables.specification)[FUTURE], layout, report)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from features.blocks import Rows
 from features.covariates import Response
-from features.data.parts import Part
+from features.data.series_part import Part
 from features.data.snapshot_files import load_snapshot
 from features.state_parts import Pooled, UpperPast, pool_responses
 from lifecycle.parts.dask_cluster import connect_dask

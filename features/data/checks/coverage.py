@@ -7,7 +7,8 @@ lists sold rows only, most gaps mean nothing.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,11 +16,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.data.checks.panel import Panel
-from features.data.findings import Report, Severity
+from features.data.checks.panel import Panel, Timeline
+from features.data.checks.spans import Days
+from features.data.findings import MAX_FINDINGS, Report, Section, Severity
 from features.data.reading.reader import ReadTable
 from features.data.reading.schema import DATE, FUTURE, SALES
 from features.data.specification import Specification
+from features.data.step import Step
 
 DENSE_SHARE = 0.98
 """A table lists unsold families if this share of days between a series' ends has a row."""
@@ -29,44 +32,49 @@ STALE_DAYS = 30
 Grid = NDArray[np.bool_]
 
 
-def warn_of_holes(panel: Panel, holidays: ReadTable | None, report: Report) -> None:
-    """Warn of days on which the retailer, a store or a series has no rows."""
+@dataclass(frozen=True)
+class Coverage:
+    """Days with rows, of the sites and of the series in them.
+
+    Attributes:
+        sites: names of the sites, in order.
+        rows: whether a site has rows on a day; shape (sites, days).
+        n_holes: days between the ends of series on which their site has rows, and they have none.
+        n_inner: all days between the ends of series on which their site has rows.
+        holes: the first warnings of series with such days, and the number of all.
+    """
+
+    sites: Sequence[Any]
+    rows: Grid
+    n_holes: int
+    n_inner: int
+    holes: Section
+
+
+def coverage_of(panel: Panel) -> Coverage:
+    """Return the days with rows of some whole sites."""
     present = panel.present
-    open_days: Grid = np.asarray(present.any(axis=0))
-    off = set(holidays.frame["date"]) if holidays is not None else set()
-    for first, last in iter_runs(np.asarray(~open_days)):
-        if not (first == last and is_usual_gap(panel, open_days, first, off)):
-            _warn_of_gap(
-                panel,
-                f"no row of any {panel.series.columns[0]}",
-                first,
-                last,
-                "gap-retailer",
-                report,
-            )
     sites = panel.series.to_series(0).to_numpy()
-    for site in np.unique(sites):
-        rows: Grid = np.asarray(present[sites == site].any(axis=0))
-        for first, last in _inner_gaps(rows, open_days):
-            what = f"no row of {panel.series.columns[0]} {site}"
-            _warn_of_gap(panel, what, first, last, "gap-store", report)
-    _warn_of_series(panel, present, sites, report)
-
-
-def _warn_of_series(panel: Panel, present: Grid, sites: NDArray[Any], report: Report) -> None:
-    """Warn of series that lack rows while their site has some, in tables of unsold rows too."""
+    distinct = np.unique(sites)
+    rows = np.zeros((len(distinct), panel.n_days), dtype=np.bool_)
     site_open = np.zeros_like(present)
-    for site in np.unique(sites):
+    for number, site in enumerate(distinct):
         members = sites == site
-        site_open[members] = present[members].any(axis=0)
+        rows[number] = present[members].any(axis=0)
+        site_open[members] = rows[number]
     started = np.maximum.accumulate(present, axis=1)
     ended = np.maximum.accumulate(present[:, ::-1], axis=1)[:, ::-1]
     inner = site_open & started & ended
     holes = inner & ~present
-    if not holes.any() or holes.sum() > (1 - DENSE_SHARE) * inner.sum():
-        return
+    n_holes, n_inner = int(holes.sum()), int(inner.sum())
+    return Coverage(distinct.tolist(), rows, n_holes, n_inner, _list_holes(panel, holes))
+
+
+def _list_holes(panel: Panel, holes: Grid) -> Section:
+    """Return warnings of series that lack rows while their site has some."""
+    with_holes = np.flatnonzero(holes.any(axis=1))
     findings = []
-    for series in np.flatnonzero(holes.any(axis=1)):
+    for series in with_holes[:MAX_FINDINGS]:
         days = np.flatnonzero(holes[series])
         message = (
             f"{panel.name(int(series))} has no row on {len(days)} {panel.step}s on which its "
@@ -74,10 +82,44 @@ def _warn_of_series(panel: Panel, present: Grid, sites: NDArray[Any], report: Re
             f"{panel.step}s without sales"
         )
         findings.append(panel.sales.find(Severity.WARNING, "gap-series", message))
-    report.add(*findings)
+    return Section(tuple(findings), len(with_holes))
 
 
-def is_usual_gap(panel: Panel, open_days: Grid, day: int, off: Container[date]) -> bool:
+def warn_of_holes(
+    timeline: Timeline, parts: Sequence[Coverage], holidays: ReadTable | None, report: Report
+) -> None:
+    """Warn of days on which the retailer, a site or a series has no rows.
+
+    Args:
+        parts: coverage of all sites, in order.
+    """
+    open_days: Grid = np.logical_or.reduce([part.rows.any(axis=0) for part in parts])
+    off = set(holidays.frame["date"]) if holidays is not None else set()
+    site_column = timeline.series.columns[0]
+    for first, last in iter_runs(np.asarray(~open_days)):
+        if not (first == last and is_usual_gap(timeline, open_days, first, off)):
+            _warn_of_gap(
+                timeline, f"no row of any {site_column}", first, last, "gap-retailer", report
+            )
+    for part in parts:
+        for site, rows in zip(part.sites, part.rows, strict=True):
+            for first, last in _inner_gaps(rows, open_days):
+                what = f"no row of {site_column} {site}"
+                _warn_of_gap(timeline, what, first, last, "gap-store", report)
+    _warn_of_series(parts, report)
+
+
+def _warn_of_series(parts: Sequence[Coverage], report: Report) -> None:
+    """Warn of series that lack rows while their site has some, in tables of unsold rows too."""
+    n_holes, n_inner = sum(part.n_holes for part in parts), sum(part.n_inner for part in parts)
+    if not n_holes or n_holes > (1 - DENSE_SHARE) * n_inner:
+        return
+    findings = [finding for part in parts for finding in part.holes.findings]
+    count = sum(part.holes.count for part in parts)
+    report.add(*findings[:MAX_FINDINGS], total=count)
+
+
+def is_usual_gap(panel: Timeline, open_days: Grid, day: int, off: Container[date]) -> bool:
     """Return whether a closed day is a holiday, or closed each week or each year."""
     when = panel.day(day)
     if any(when + timedelta(number) in off for number in (-1, 0, 1)):
@@ -117,7 +159,9 @@ def iter_runs(flags: Grid) -> Iterator[tuple[int, int]]:
         yield int(first), int(end) - 1
 
 
-def _warn_of_gap(panel: Panel, what: str, first: int, last: int, code: str, report: Report) -> None:
+def _warn_of_gap(
+    panel: Timeline, what: str, first: int, last: int, code: str, report: Report
+) -> None:
     span = f"on {panel.day(first)}"
     if last > first:
         span = f"from {panel.day(first)} to {panel.day(last)}"
@@ -143,8 +187,6 @@ def warn_of_missing(
             _warn_of_stale(tables[covariate.table], covariate.source, last, report)
             if covariate.by == (specification.site,):
                 _warn_of_silent_sites(tables[covariate.table], specification.site, sales, report)
-    if FUTURE in tables:
-        _warn_of_partial_future(tables[FUTURE], specification, sales, last, report)
 
 
 def _warn_of_idle_sites(table: ReadTable, site: str, listed: set[object], report: Report) -> None:
@@ -175,33 +217,63 @@ def _warn_of_silent_sites(table: ReadTable, site: str, sales: pl.DataFrame, repo
         report.add(table.find(Severity.WARNING, f"no-{table.name}", message))
 
 
-def _warn_of_partial_future(
-    future: ReadTable,
-    specification: Specification,
-    sales: pl.DataFrame,
-    last: date,
-    report: Report,
+@dataclass(frozen=True)
+class Ahead:
+    """Counts of the series and rows of the days ahead, of some whole sites.
+
+    Attributes:
+        recent: series that still sell.
+        absent: those of them that the days ahead do not name.
+        planned: series with sales that the days ahead name.
+        rows: of these.
+    """
+
+    recent: int = 0
+    absent: int = 0
+    planned: int = 0
+    rows: int = 0
+
+    def __add__(self, other: Ahead) -> Ahead:
+        return Ahead(
+            self.recent + other.recent,
+            self.absent + other.absent,
+            self.planned + other.planned,
+            self.rows + other.rows,
+        )
+
+
+def count_ahead(
+    sales: pl.DataFrame, known: pl.DataFrame, future: pl.DataFrame, keys: Sequence[str], last: date
+) -> Ahead:
+    """Return the counts of sites from their rows.
+
+    Args:
+        known: series of the sales.
+    """
+    series = sales.filter(pl.col(DATE) > last - timedelta(28)).select(keys).unique()
+    rows = future.join(known.select(keys), on=list(keys), how="semi")
+    planned = rows.select(keys).unique()
+    absent = series.join(planned, on=list(keys), how="anti").height
+    return Ahead(series.height, absent, planned.height, rows.height)
+
+
+def warn_of_partial_future(
+    future: ReadTable, counts: Ahead, days: Days, last: date, step: Step, report: Report
 ) -> None:
     """Warn if the days ahead do not name each series that still sells on each of their days.
 
     A new series may begin on any of them.
     """
-    keys = specification.series
-    recent = sales.filter(pl.col(DATE) > last - timedelta(28))
-    series = recent.select(keys).unique()
-    rows = future.frame.join(sales.select(keys).unique(), on=list(keys), how="semi")
-    planned = rows.select(keys).unique()
-    if absent := series.join(planned, on=list(keys), how="anti").height:
-        message = f"leaves out {absent} of {series.height} series; their covariates are not known"
+    if counts.absent:
+        message = (
+            f"leaves out {counts.absent} of {counts.recent} series; their covariates are not known"
+        )
         report.add(future.find(Severity.WARNING, "test-partial", message))
-    days = future.frame[DATE].n_unique()
-    if planned.height * days != rows.height:
-        missing = planned.height * days - rows.height
-        message = f"lacks {missing} of {planned.height * days} rows of its series and days"
+    n_days = days.counts.height
+    if (wanted := counts.planned * n_days) != counts.rows:
+        message = f"lacks {wanted - counts.rows} of {wanted} rows of its series and days"
         report.add(future.find(Severity.WARNING, "test-partial", message))
-    span = future.frame[DATE].max()
-    assert isinstance(span, date)
-    ahead = (span - last).days // specification.step.days
-    if days < ahead:
-        message = f"names {days} of the {ahead} days up to {span}; the others are not known"
+    ahead = (days.last - last).days // step.days
+    if n_days < ahead:
+        message = f"names {n_days} of the {ahead} days up to {days.last}; the others are not known"
         report.add(future.find(Severity.WARNING, "test-partial", message))

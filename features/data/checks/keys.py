@@ -15,7 +15,7 @@ _MAX_CELLS = 100_000_000
 def check_keys(table: ReadTable, report: Report) -> None:
     """Report every row whose key an earlier row has."""
     keys = table.keys
-    if not keys:
+    if not keys or table.frame.is_empty():
         return
     codes = _encode_rows(table.frame.select(keys))
     if not _has_repeats(codes):
@@ -39,16 +39,6 @@ def check_keys(table: ReadTable, report: Report) -> None:
             )
         )
     report.add(*findings, total=repeated.height)
-
-
-def distinct_rows(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return each distinct row once."""
-    codes = _encode_rows(frame)
-    if codes.min() < 0 or codes.max() >= _MAX_CELLS:
-        return frame.unique(maintain_order=True)
-    position = np.full(int(codes.max()) + 1, -1, dtype=np.int64)
-    position[codes] = np.arange(len(codes))
-    return frame[position[position >= 0]]
 
 
 def _encode_rows(frame: pl.DataFrame) -> NDArray[np.int64]:

@@ -6,29 +6,24 @@ Both rules are those by which a snapshot is built: `features.data.delivery` and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import polars as pl
 
-from features.data.delivery import undelivered_days
 from features.data.findings import MAX_FINDINGS, Report, Severity
-from features.data.outliers import plan_outliers, sales_outliers, value_outliers
-from features.data.reading.reader import ReadTable
-from features.data.reading.schema import DATE, SALES, UNITS
-from features.data.specification import Kind, Specification
-from features.data.step import Step
+from features.data.reading.reader import Place, ReadTable
+from features.data.reading.schema import DATE
 
 
 def warn_of_undelivered(
-    sales: ReadTable, keys: Sequence[str], report: Report, *, step: Step = Step.DAY
+    sales: ReadTable, late: pl.DataFrame, keys: Sequence[str], report: Report
 ) -> None:
     """Warn of sites and series whose last days have not been delivered, one line for each.
 
     Args:
+        late: the undelivered days.
         keys: columns of the series, that of the site first.
     """
-    late = undelivered_days(sales.frame, keys, step=step)
     spans = late.group_by(keys, maintain_order=True).agg(
         _first=pl.col("date").min(), _last=pl.col("date").max(), _days=pl.len()
     )
@@ -49,30 +44,13 @@ def warn_of_undelivered(
 
 
 def warn_of_outliers(
-    tables: Mapping[str, ReadTable], specification: Specification, report: Report
-) -> set[int]:
-    """Warn of values so large that they are taken for mistakes; return their rows of sales."""
-    rows: set[int] = set()
-    series = specification.series
-    if SALES in tables:
-        rows = _warn_by_rule(tables[SALES], partial(sales_outliers, keys=series), UNITS, report)
-    for covariate in specification.covariates:
-        if covariate.kind is not Kind.COUNT:
-            continue
-        if covariate.table != specification.sales:
-            rule = partial(value_outliers, value=covariate.source, keys=covariate.by)
-            if covariate.table in tables:
-                _warn_by_rule(tables[covariate.table], rule, covariate.source, report)
-        elif SALES in tables:
-            rule = partial(plan_outliers, value=covariate.source, keys=specification.pooled)
-            _warn_by_rule(tables[SALES], rule, covariate.source, report)
-    return rows
+    table: ReadTable, outliers: pl.DataFrame, column: str, report: Report
+) -> set[Place]:
+    """Warn of values so large that they are taken for mistakes; return the places of their rows.
 
-
-def _warn_by_rule(
-    table: ReadTable, rule: Callable[[pl.DataFrame], pl.DataFrame], column: str, report: Report
-) -> set[int]:
-    outliers = rule(table.frame.with_row_index("_position"))
+    Args:
+        outliers: the rows, with the keys of the table, the column and their places.
+    """
     keys = [key for key in table.keys if key != DATE]
     findings = []
     for row in outliers.head(MAX_FINDINGS).iter_rows(named=True):
@@ -83,11 +61,11 @@ def _warn_by_rule(
                 Severity.WARNING,
                 "outlier",
                 f"{value} on {row['date']} for {series} is taken for a mistake, not learned from",
-                at=row["_position"],
+                place=(row["_file"], row["_row"]),
                 column=column,
                 value=value,
                 advice="correct it, or leave out the row",
             )
         )
     report.add(*findings, total=outliers.height)
-    return set(outliers["_position"])
+    return set(outliers.select("_file", "_row").iter_rows())

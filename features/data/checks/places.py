@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
+from string import digits
 
 import polars as pl
 
@@ -126,36 +128,53 @@ def _warn_of_long_events(holidays: ReadTable, report: Report) -> None:
             )
 
 
-def warn_of_slips(
-    tables: Mapping[str, ReadTable], specification: Specification, report: Report
-) -> None:
-    """Warn of names that differ by case, accents, punctuation or one letter."""
+NameCounts = dict[str, dict[str, int]]
+"""Rows of each name, by the column of the names."""
+
+
+def count_names(frame: pl.DataFrame, specification: Specification) -> NameCounts:
+    """Return how many rows each name has, of each column of names."""
     names = {*specification.described} - set(specification.numbered)
-    for table in tables.values():
-        for column in table.frame.columns:
-            if column not in names or _is_mostly_codes(table.frame[column]):
-                continue
-            counts = table.frame[column].drop_nulls().value_counts().rows()
-            sizes = dict(counts)
-            for one, other in find_near_duplicates(sizes):
-                message = (
-                    f"{one!r} ({sizes[one]:,} rows) and {other!r} ({sizes[other]:,} rows) are "
-                    f"almost the same, and are taken for two"
-                )
-                advice = "use one spelling if they are one"
-                report.add(
-                    table.find(
-                        Severity.WARNING,
-                        "similar-names",
-                        message,
-                        column=column,
-                        value=one,
-                        advice=advice,
-                    )
-                )
+    return {
+        column: dict(frame[column].drop_nulls().value_counts().rows())
+        for column in frame.columns
+        if column in names
+    }
 
 
-def _is_mostly_codes(names: pl.Series) -> bool:
+def add_names(parts: Iterable[NameCounts]) -> NameCounts:
+    """Return the counts of all parts of a table."""
+    total: dict[str, Counter[str]] = {}
+    for part in parts:
+        for column, counts in part.items():
+            total.setdefault(column, Counter()).update(counts)
+    return {column: dict(counts) for column, counts in total.items()}
+
+
+def warn_of_slips(table: ReadTable, counts: NameCounts, report: Report) -> None:
+    """Warn of names that differ by case, accents, punctuation or one letter."""
+    for column, sizes in counts.items():
+        if _is_mostly_codes(sizes):
+            continue
+        for one, other in find_near_duplicates(sizes):
+            message = (
+                f"{one!r} ({sizes[one]:,} rows) and {other!r} ({sizes[other]:,} rows) are "
+                f"almost the same, and are taken for two"
+            )
+            advice = "use one spelling if they are one"
+            report.add(
+                table.find(
+                    Severity.WARNING,
+                    "similar-names",
+                    message,
+                    column=column,
+                    value=one,
+                    advice=advice,
+                )
+            )
+
+
+def _is_mostly_codes(names: Collection[str]) -> bool:
     """Return whether most names hold a digit: codes differ by a letter or a digit by design."""
-    with_digits = names.drop_nulls().unique().str.contains(r"[0-9]").to_numpy()
-    return bool(with_digits.mean() > _CODES_SHARE)
+    with_digits = sum(any(digit in name for digit in digits) for name in names)
+    return with_digits > _CODES_SHARE * len(names)

@@ -8,56 +8,89 @@ name is an error, and of the others the closest known names are suggested.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 
 import polars as pl
 
-from features.data.checks.keys import distinct_rows
 from features.data.findings import MAX_FINDINGS, Report, Severity
 from features.data.reading.names import find_slips, fold_name
 from features.data.reading.reader import ReadTable
-from features.data.reading.schema import FUTURE, SALES
+from features.data.reading.schema import SALES
 from features.data.specification import Specification
 
 _FIRST = 3
 """New series, and suggestions, that a warning names."""
 
 
-def check_references(
-    tables: Mapping[str, ReadTable], specification: Specification, report: Report
+@dataclass(frozen=True)
+class Described:
+    """Keys that a table of attributes describes.
+
+    Attributes:
+        title: of the table.
+        keys: columns.
+        known: their distinct values.
+    """
+
+    title: str
+    keys: tuple[str, ...]
+    known: pl.DataFrame
+
+    @classmethod
+    def of_table(cls, table: ReadTable) -> Described:
+        return cls(table.title, tuple(table.keys), table.frame.select(table.keys).unique())
+
+
+def list_described(
+    tables: Mapping[str, ReadTable], specification: Specification
+) -> dict[str, Described]:
+    """Return what the tables of attributes describe, by their names; not the sales."""
+    names = dict.fromkeys(each.table for each in specification.attributes)
+    return {
+        name: Described.of_table(tables[name])
+        for name in names
+        if name in tables and name not in (SALES, specification.sales)
+    }
+
+
+def check_described(table: ReadTable, described: Described, report: Report) -> None:
+    """Report rows whose keys a table of attributes lacks."""
+    if set(described.keys) <= set(table.frame.columns):
+        where = f"the {described.title} table"
+        _check_keys(table, described.keys, described.known, where, "unknown-store", report)
+
+
+def find_announced(sales: pl.DataFrame, future: ReadTable, keys: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of the days ahead whose series has no sales: their keys and places."""
+    rows = future.frame.select(*keys, "_file", "_row").drop_nulls(keys)
+    return rows.join(sales.select(keys), on=list(keys), how="anti", maintain_order="left")
+
+
+def check_series(
+    announced: pl.DataFrame,
+    known: pl.DataFrame,
+    sales: ReadTable,
+    future: ReadTable,
+    specification: Specification,
+    report: Report,
 ) -> None:
-    """Report rows whose keys a table of attributes lacks, and series ahead without sales.
+    """Report the series of the days ahead that the sales do not contain.
 
     A series of the days ahead whose name is misspelt, or of which an attribute is not known, is an
     error; any other that has no sales is new.
+
+    Args:
+        announced: rows of series without sales, in the order of the table.
+        known: series of the sales.
     """
-    for name in dict.fromkeys(each.table for each in specification.attributes):
-        if name in tables:
-            described = tables[name]
-            known = described.frame.select(described.keys).unique()
-            for other in tables.values():
-                if other is not described and set(described.keys) <= set(other.frame.columns):
-                    where = f"the {described.title} table"
-                    _check_keys(other, described.keys, known, where, "unknown-store", report)
-    if FUTURE in tables and SALES in tables:
-        sales, future = tables[SALES], tables[FUTURE]
-        _check_series(sales, future, specification, report)
-        _check_order(sales, future, report)
-
-
-def _check_series(
-    sales: ReadTable, future: ReadTable, specification: Specification, report: Report
-) -> None:
-    """Report the series of the days ahead that the sales do not contain."""
-    keys = list(specification.series)
-    known = distinct_rows(sales.frame.select(keys))
-    rows = future.frame.select(keys).with_row_index("_at").drop_nulls()
-    unknown = rows.join(known, on=keys, how="anti", maintain_order="left")
-    if unknown.is_empty():
+    if announced.is_empty():
         return
-    refused = _find_misspelt(unknown, known, specification)
-    new = unknown.filter(~refused).unique(keys, keep="first", maintain_order=True)
+    keys = list(specification.series)
+    known = known.select(keys)
+    refused = _find_misspelt(announced, known, specification)
+    new = announced.filter(~refused).unique(keys, keep="first", maintain_order=True)
     if not new.is_empty():
         _report_new(new, known, sales, future, specification, report)
     _check_keys(
@@ -67,7 +100,7 @@ def _check_series(
         f"the {sales.title} table",
         "unknown-series",
         report,
-        among=unknown.filter(refused),
+        among=announced.filter(refused),
     )
 
 
@@ -93,7 +126,8 @@ def _report_new(
         listed = "; ".join([*names, *["…"] * (count > _FIRST)])
         message = f"{what} not in the {sales.title} table {verb} taken for new: {listed}"
         advice = _suggest_series(new, known, specification)
-    finding = future.find(severity, code, message, at=new["_at"][0], column=keys[-1], advice=advice)
+    place = (new["_file"][0], new["_row"][0])
+    finding = future.find(severity, code, message, place=place, column=keys[-1], advice=advice)
     report.add(finding, total=count if lacking else 1)
 
 
@@ -144,7 +178,7 @@ def _check_keys(
 ) -> None:
     """Report rows whose keys are not known: of all rows, or `among` some with their places."""
     if among is None:
-        among = table.frame.select(keys).with_row_index("_at").drop_nulls()
+        among = table.frame.select(*keys, "_file", "_row").drop_nulls(keys)
     unknown = among.join(known, on=list(keys), how="anti", maintain_order="left")
     if unknown.is_empty():
         return
@@ -158,7 +192,7 @@ def _check_keys(
                 Severity.ERROR,
                 code,
                 message,
-                at=row["_at"],
+                place=(row["_file"], row["_row"]),
                 column=keys[-1],
                 value=value,
                 advice=None if len(keys) == 1 else _suggest_names(value, names),
@@ -174,10 +208,8 @@ def _suggest_names(value: str, names: Sequence[str]) -> str | None:
     return f"did you mean {' or '.join(map(repr, others))}?" if others else None
 
 
-def _check_order(train: ReadTable, test: ReadTable, report: Report) -> None:
-    """Report rows of test that are not after the last day of train."""
-    last = train.frame["date"].max()
-    assert isinstance(last, date)
+def check_order(test: ReadTable, last: date, report: Report) -> None:
+    """Report rows of the days ahead that are not after the last day of sales."""
     early = test.frame.select("date").with_row_index("_at").filter(pl.col("date") <= last)
     findings = [
         test.find(

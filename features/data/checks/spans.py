@@ -6,8 +6,7 @@ which everything is forecast.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -34,25 +33,84 @@ FEW_ROWS = 0.2
 FUTURE_ROWS = "future-rows"
 
 
-def check_spans(
-    tables: Mapping[str, ReadTable], specification: Specification, report: Report, *, today: date
-) -> dict[str, ReadTable]:
-    """Report dates that cannot be right, and return the tables without their rows."""
-    plausible = dict(tables)
-    for name, table in tables.items():
-        if "date" in table.frame.columns:
-            plausible[name] = _check_bounds(table, _plausible_bounds(name, today), report)
+@dataclass(frozen=True)
+class Days:
+    """Days of a table that can be right.
+
+    Attributes:
+        counts: date, rows, and the place of the first row of each day; sorted by date.
+        isolated: days far from all others, which are not among those of `counts`.
+    """
+
+    counts: pl.DataFrame
+    isolated: frozenset[date] = frozenset()
+
+    @property
+    def first(self) -> date:
+        return self._day(0)
+
+    @property
+    def last(self) -> date:
+        return self._day(-1)
+
+    def _day(self, at: int) -> date:
+        day = self.counts["date"][at]
+        assert isinstance(day, date)
+        return day
+
+
+def count_days(*frames: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of each day, and the place of the first of them, sorted by date.
+
+    Args:
+        frames: rows of a table in their order, or such counts of them.
+    """
+    parts = [
+        frame
+        if "_rows" in frame.columns
+        else frame.group_by("date").agg(_rows=pl.len(), **_first_place())
+        for frame in frames
+    ]
+    counts = pl.concat(parts).group_by("date", maintain_order=True)
+    return counts.agg(pl.col("_rows").sum(), **_first_place()).sort("date")
+
+
+def _first_place() -> dict[str, pl.Expr]:
+    return {"_file": pl.col("_file").first(), "_row": pl.col("_row").first()}
+
+
+def plausible_days(name: str, counts: pl.DataFrame, today: date, *, isolates: bool) -> Days:
+    """Return the days of a table that are within bounds and, if wanted, near to others."""
+    within = counts.filter(pl.col("date").is_between(*_plausible_bounds(name, today)))
+    if not isolates or within.is_empty():
+        return Days(within)
+    isolated = _find_isolated(within)
+    return Days(within.filter(~pl.col("date").is_in(list(isolated))), isolated)
+
+
+def isolating(specification: Specification) -> tuple[str, ...]:
+    """Return the tables of which a few days far from all others are refused."""
     past_only = (
         each.table for each in specification.covariates if not each.known_ahead and each.by
     )
-    for name in (SALES, *dict.fromkeys(past_only)):
-        if name in plausible and plausible[name].frame.height:
-            plausible[name] = _check_isolated(plausible[name], report)
-            _warn_of_future(plausible[name], today, report)
-    plausible = {name: table for name, table in plausible.items() if table.frame.height}
-    if FUTURE in plausible and SALES in plausible:
-        plausible[FUTURE] = _check_test(plausible[SALES], plausible[FUTURE], report)
-    return {name: table for name, table in plausible.items() if table.frame.height}
+    return (SALES, *dict.fromkeys(past_only))
+
+
+def refuse_beyond_bounds(table: ReadTable, report: Report, *, today: date) -> ReadTable:
+    """Report dates outside any plausible span, and return the table without their rows."""
+    first, last = _plausible_bounds(table.name, today)
+    rows = ~table.frame["date"].is_between(first, last)
+    expected = f"a date from {first} to {last} is expected"
+    return _refuse_rows(table, rows.to_numpy(), f"where {expected}", report)
+
+
+def refuse_isolated(table: ReadTable, days: Days, report: Report) -> ReadTable:
+    """Report rows of isolated days, and return the table without them."""
+    if not days.isolated:
+        return table
+    rows = table.frame["date"].is_in(list(days.isolated)).to_numpy()
+    problem = f"is more than {APART_DAYS} days away from nearly all other dates"
+    return _refuse_rows(table, rows, problem, report)
 
 
 def _plausible_bounds(name: str, today: date) -> tuple[date, date]:
@@ -63,36 +121,32 @@ def _plausible_bounds(name: str, today: date) -> tuple[date, date]:
     return FIRST_PLAUSIBLE, today + timedelta(ahead)
 
 
-def _check_bounds(table: ReadTable, bounds: tuple[date, date], report: Report) -> ReadTable:
-    first, last = bounds
-    rows = ~table.frame["date"].is_between(first, last)
-    expected = f"a date from {first} to {last} is expected"
-    return _refuse_rows(table, rows.to_numpy(), f"where {expected}", report)
-
-
-def _check_isolated(table: ReadTable, report: Report) -> ReadTable:
-    """Report a few rows at either end that are far from all others."""
-    days = table.frame["date"].to_physical().to_numpy()
-    distinct, counts = np.unique(days, return_counts=True)
-    usual = float(np.median(counts))
-    isolated = np.zeros(len(days), dtype=np.bool_)
+def _find_isolated(counts: pl.DataFrame) -> frozenset[date]:
+    """Return the days of a few rows at either end that are far from all others."""
+    distinct = counts["date"].to_physical().to_numpy()
+    rows = counts["_rows"].to_numpy()
+    usual = float(np.median(rows))
+    isolated = np.zeros(len(distinct), dtype=np.bool_)
     for gap in np.flatnonzero(np.diff(distinct) > APART_DAYS):
         length = int(distinct[gap + 1] - distinct[gap])
         earlier = gap + 1 < len(distinct) - gap - 1
         side = slice(None, gap + 1) if earlier else slice(gap + 1, None)
         few_days = len(distinct[side]) <= FEW_DAYS
-        few_rows = counts[side].max() < FEW_ROWS * usual
+        few_rows = rows[side].max() < FEW_ROWS * usual
         far = length > FAR_DAYS and len(distinct[side]) <= 4 * FEW_DAYS
         if far or (few_days and few_rows):
-            isolated |= days <= distinct[gap] if earlier else days >= distinct[gap + 1]
-    problem = f"is more than {APART_DAYS} days away from nearly all other dates"
-    return _refuse_rows(table, isolated, problem, report)
+            isolated[side] = True
+    return frozenset(counts["date"].filter(pl.Series(isolated)))
 
 
-def _check_test(train: ReadTable, test: ReadTable, report: Report) -> ReadTable:
-    last = train.frame["date"].max()
-    assert isinstance(last, date)
-    rows = test.frame["date"] > last + timedelta(3 * FAR_DAYS)
+def last_day_ahead(last: date) -> date:
+    """Return the day after which rows of the days ahead are refused."""
+    return last + timedelta(3 * FAR_DAYS)
+
+
+def refuse_far_ahead(test: ReadTable, last: date, report: Report) -> ReadTable:
+    """Report rows of the days ahead years after the last day of sales; return the others."""
+    rows = test.frame["date"] > last_day_ahead(last)
     problem = f"is years after the last day of sales ({last})"
     return _refuse_rows(test, rows.to_numpy(), problem, report)
 
@@ -120,7 +174,7 @@ def _refuse_rows(
     return replace(table, frame=table.frame.filter(pl.Series(~rows)))
 
 
-def _warn_of_future(table: ReadTable, today: date, report: Report) -> None:
+def warn_of_future(table: ReadTable, today: date, report: Report) -> None:
     late = (table.frame["date"] > today).arg_true()
     findings = [
         table.find(

@@ -15,13 +15,15 @@ coarser rule of `features.data.outliers`.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.data.checks.panel import Panel
 from features.data.findings import Finding, Report, Severity
+from features.data.reading.reader import Place
 from features.data.step import Step
 
 TIMES = 4.0
@@ -34,18 +36,36 @@ _MAD_TO_DEVIATION = 1.4826
 _YEAR_DAYS, _AROUND_YEAR_DAYS, _AROUND_DAYS = 365, 10, 3
 
 
-def warn_of_spikes(panel: Panel, report: Report, *, known: Container[int] = ()) -> None:
-    """Warn of sales that are far above what their series usually reaches.
+class Spike(NamedTuple):
+    """An unusual value, the place of its row, and its warning."""
+
+    value: float
+    place: Place
+    finding: Finding
+
+
+def find_spikes(panel: Panel) -> list[Spike]:
+    """Return the sales of some series that are far above what they usually reach."""
+    sales = panel.values("sales")
+    spikes = []
+    for series, day in unusual_cells(sales, step=panel.step):
+        at = int(panel.row[series, day])
+        finding = _make_finding(panel, sales, series, day)
+        spikes.append(Spike(float(sales[series, day]), panel.sales.place(at), finding))
+    return spikes
+
+
+def warn_of_spikes(
+    spikes: Iterable[Spike], report: Report, *, known: Container[Place] = ()
+) -> None:
+    """Warn of sales that are far above what their series usually reaches, the largest first.
 
     Args:
-        known: rows of train that already have a warning.
+        spikes: of all series, in order.
+        known: rows of the sales that already have a warning.
     """
-    sales = panel.values("sales")
-    unusual = (
-        cell for cell in unusual_cells(sales, step=panel.step) if int(panel.row[cell]) not in known
-    )
-    cells = sorted(unusual, key=lambda cell: -sales[cell])
-    report.add(*(_make_finding(panel, sales, series, day) for series, day in cells))
+    unusual = (spike for spike in spikes if spike.place not in known)
+    report.add(*(each.finding for each in sorted(unusual, key=lambda spike: -spike.value)))
 
 
 def _make_finding(panel: Panel, sales: NDArray[np.float64], series: int, day: int) -> Finding:

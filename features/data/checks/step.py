@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-from numpy.typing import NDArray
 
+from features.data.checks.spans import Days
 from features.data.findings import Report, Severity
 from features.data.reading.reader import ReadTable
-from features.data.reading.schema import FUTURE, SALES
 from features.data.stated import RETAILER_FILE
 from features.data.step import Step
 
@@ -20,46 +17,35 @@ MAX_STEP_DAYS = 5
 MANY = 0.25
 
 
-def check_step(tables: Mapping[str, ReadTable], report: Report, *, step: Step = Step.DAY) -> None:
-    """Report sales, and days ahead, whose dates are not those of the step."""
-    if SALES not in tables:
-        return
-    if step is Step.DAY:
-        _check_distances(tables[SALES], report)
-        return
-    phases = _physical_days(tables[SALES]) % Step.WEEK.days
-    usual = int(np.bincount(phases).argmax())
-    for name in (SALES, FUTURE):
-        if name in tables:
-            _check_weekdays(tables[name], usual, report)
+def usual_weekday(days: Days) -> int:
+    """Return on which weekday most rows of weekly sales are: days from that of 1970-01-01."""
+    counts = days.counts
+    phases = counts["date"].to_physical().to_numpy() % Step.WEEK.days
+    return int(np.bincount(phases, weights=counts["_rows"].to_numpy()).argmax())
 
 
-def _physical_days(table: ReadTable) -> NDArray[np.int32]:
-    return table.frame["date"].to_physical().to_numpy()
-
-
-def _check_distances(train: ReadTable, report: Report) -> None:
-    """Report a table whose dates are usually a week or more apart.
+def check_distances(train: ReadTable, days: Days, report: Report) -> None:
+    """Report daily sales whose dates are usually a week or more apart.
 
     A day without a row is a day without sales. Read like that, weekly sales would be those of one
     weekday, with zeros on all others, and every forecast of a period would be wrong without a word.
     """
-    distinct, first_rows = np.unique(_physical_days(train), return_index=True)
+    distinct = days.counts["date"].to_physical().to_numpy()
     if len(distinct) < MIN_DATES:
         return
     steps = np.diff(distinct)
     if np.quantile(steps, MANY) <= MAX_STEP_DAYS:
         return
     usual = int(np.median(steps))
-    at = int(first_rows[1 + int(np.argmin(np.abs(steps - usual)))])
-    day = train.frame["date"][at]
+    row = days.counts.row(1 + int(np.argmin(np.abs(steps - usual))), named=True)
+    day = row["date"]
     report.add(
         train.find(
             Severity.ERROR,
             "not-daily",
             f"{day} is {usual} days after the date before it, as most dates are; sales of each day "
             "are expected",
-            at=at,
+            place=(row["_file"], row["_row"]),
             column="date",
             value=day,
             advice="if a row holds the sales of a week, give all rows the date of one weekday and "
@@ -69,7 +55,7 @@ def _check_distances(train: ReadTable, report: Report) -> None:
     )
 
 
-def _check_weekdays(table: ReadTable, usual: int, report: Report) -> None:
+def check_weekdays(table: ReadTable, usual: int, report: Report) -> None:
     """Report the dates of a weekday that is not the usual one of weekly sales.
 
     Such a row would count for a week that has another row, or that it covers in part.
@@ -77,7 +63,7 @@ def _check_weekdays(table: ReadTable, usual: int, report: Report) -> None:
     Args:
         usual: days from 1970-01-01 to a date of that weekday, modulo 7.
     """
-    wrong = np.flatnonzero(_physical_days(table) % Step.WEEK.days != usual)
+    wrong = np.flatnonzero(table.frame["date"].to_physical().to_numpy() % Step.WEEK.days != usual)
     if not len(wrong):
         return
     at = int(wrong[0])

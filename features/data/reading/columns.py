@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import polars as pl
@@ -28,6 +28,12 @@ from features.data.reading.values import (
     values_as_text,
 )
 
+FAULT_ORDER = (
+    *("column-kind", "no-value", "date", "boolean", "number", "not-finite", "too-small"),
+    *("leading-zeros", "no-value-word", "control-character", "damaged-text", "choice"),
+    "name-form",
+)
+"""Codes of the faults of one column, in the order in which they are reported."""
 _ROW = "_row"
 _LONGEST = 60
 
@@ -38,15 +44,22 @@ def convert_columns(
     columns: tuple[Column, ...],
     layout: TableLayout,
     report: Report,
+    labels: Mapping[str, pl.Series] | None = None,
 ) -> pl.DataFrame:
-    """Return the rows whose values all fit, with the dtypes of the schema and `_row`."""
+    """Return the rows whose values all fit, with the dtypes of the schema and `_row`.
+
+    Args:
+        labels: of some rows of a file, the distinct values that its columns have in all rows: how
+            a label is read may depend on the others. Those of `frame` by default.
+    """
     rows = frame[_ROW]
     fitting = pl.repeat(value=True, n=frame.height, eager=True)
     converted = [rows]
     for column in columns:
         raw = frame[column.title]
         try:
-            result = _convert_column(raw, column, layout)
+            every = raw if labels is None else labels.get(column.title, raw)
+            result = _convert_column(raw, column, layout, every)
         except ColumnKindError as error:
             report.add(_wrong_kind(raw, column, file, str(error)))
             result = Converted(pl.Series(column.title, [None] * frame.height, dtype=column.dtype))
@@ -63,16 +76,18 @@ def convert_columns(
     return typed if fitting.all() else typed.filter(fitting)
 
 
-def _convert_column(raw: pl.Series, column: Column, layout: TableLayout) -> Converted:
+def _convert_column(
+    raw: pl.Series, column: Column, layout: TableLayout, every: pl.Series
+) -> Converted:
     if column.dtype == pl.Date:
         return to_date(raw, layout)
     if column.dtype == pl.Boolean:
         return to_boolean(raw)
     if column.dtype == pl.String:
-        return _to_name(raw, column)
+        return _to_name(raw, column, every)
     converted = to_number(raw, column, layout)
     if column.dtype.is_integer() and carries_text(raw.dtype):
-        _warn_of_leading_zeros(converted, as_text(raw))
+        _warn_of_leading_zeros(converted, as_text(raw), as_text(every))
     return converted
 
 
@@ -101,8 +116,8 @@ def to_date(raw: pl.Series, layout: TableLayout) -> Converted:
     return converted
 
 
-def _to_name(raw: pl.Series, column: Column) -> Converted:
-    text = _read_labels(raw)
+def _to_name(raw: pl.Series, column: Column, every: pl.Series) -> Converted:
+    text = _read_labels(raw, every)
     distinct = {name: canonical(name) for name in text.drop_nulls().unique()}
     values = text
     if any(name != clean or not clean for name, clean in distinct.items()):
@@ -136,25 +151,26 @@ def _mark_names(converted: Converted, column: Column, names: set[str]) -> None:
         mark(lambda name: name not in known, "choice", expected, None)
 
 
-def _read_labels(raw: pl.Series) -> pl.Series:
+def _read_labels(raw: pl.Series, every: pl.Series) -> pl.Series:
     """Return a column of labels as text; whole numbers lose a zero fraction, such as 3.0."""
-    if carries_text(raw.dtype):
-        text = as_text(raw)
-    elif raw.dtype.is_numeric() or raw.dtype == pl.Boolean:
-        if raw.dtype.is_float():
-            raw = raw.fill_nan(None)
-        text = raw.cast(pl.String)
-    else:
-        raise ColumnKindError(NO_TEXT)
-    distinct = text.drop_nulls().unique()
+    text = _label_text(raw)
+    distinct = (text if every is raw else _label_text(every)).drop_nulls().unique()
     # a column of codes with a missing value: data frames write 3.0 for 3
     if distinct.str.contains(r"\.0+$").any() and distinct.str.contains(r"^[0-9]+(\.0+)?$").all():
         return text.str.replace(r"\.0+$", "")
     return text
 
 
-def _warn_of_leading_zeros(converted: Converted, text: pl.Series) -> None:
-    distinct = text.drop_nulls().unique()
+def _label_text(raw: pl.Series) -> pl.Series:
+    if carries_text(raw.dtype):
+        return as_text(raw)
+    if not (raw.dtype.is_numeric() or raw.dtype == pl.Boolean):
+        raise ColumnKindError(NO_TEXT)
+    return (raw.fill_nan(None) if raw.dtype.is_float() else raw).cast(pl.String)
+
+
+def _warn_of_leading_zeros(converted: Converted, text: pl.Series, every: pl.Series) -> None:
+    distinct = every.drop_nulls().unique()
     zeros = distinct.filter(distinct.str.contains(r"^\s*\+?0[0-9]"))
     if not zeros.len():
         return

@@ -12,13 +12,15 @@ from urllib.parse import unquote
 
 from features.data.findings import Finding, Report, Severity
 
+SALES_NAMES, FUTURE_NAMES = ("sales", "train"), ("future", "test")
+"""Names of the table of sales, and of that of the days ahead; the first is the usual one."""
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _GZIP, _ZIP, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
 
 
 @dataclass(frozen=True)
-class Part:
+class TableFile:
     """One file of a table.
 
     Attributes:
@@ -35,13 +37,15 @@ class Part:
         return self.path.suffix == ".parquet"
 
 
-def find_table(folder: Path, table: str, report: Report, *, optional: bool) -> list[Part]:
+def find_table(folder: Path, table: str, report: Report, *, optional: bool) -> list[TableFile]:
     """Return the files of a table; empty if it is missing.
 
     That is reported as an error, or, of an optional table, as a warning if a file has a similar
     name.
     """
     candidates = [path for suffix in SUFFIXES if _exists(path := folder / f"{table}{suffix}")]
+    if _is_data_set(folder / table):
+        candidates.append(folder / table)
     if len(candidates) > 1:
         names = " and ".join(path.name for path in candidates)
         report.add(
@@ -61,21 +65,26 @@ def find_table(folder: Path, table: str, report: Report, *, optional: bool) -> l
         message = "is not a file: a broken link, or a device"
         report.add(_make_error("unreadable", path.name, message))
         return []
-    return [Part(path, path.name, {})]
+    return [TableFile(path, path.name, {})]
 
 
 def list_tables(folder: Path) -> list[str]:
-    """Return the names of the tables of a folder, without their suffixes, in order."""
+    """Return the names of the tables of a folder, without their suffixes, in order.
+
+    A folder without a suffix is listed only if its name is that of the sales or the days ahead:
+    others may be anything, such as older exports.
+    """
     stems = {
         path.name.removesuffix(suffix)
         for path in folder.iterdir()
         for suffix in SUFFIXES
         if path.name.endswith(suffix) and not path.name.startswith(("_", "."))
     }
-    return sorted(stems)
+    data_sets = {name for name in (*SALES_NAMES, *FUTURE_NAMES) if _is_data_set(folder / name)}
+    return sorted(stems | data_sets)
 
 
-def read_text(part: Part, report: Report) -> bytes | None:
+def read_text(part: TableFile, report: Report) -> bytes | None:
     """Return the bytes of a CSV file, decompressed; None where it cannot be read."""
     try:
         data = part.path.read_bytes()
@@ -116,6 +125,11 @@ def _exists(path: Path) -> bool:
     return os.path.lexists(path)
 
 
+def _is_data_set(path: Path) -> bool:
+    """Return whether a path without a suffix is a folder that holds Parquet files."""
+    return path.is_dir() and any(file.suffix == ".parquet" for file in _walk_files(path))
+
+
 def _find_similar_names(folder: Path, table: str) -> list[str]:
     """Return names in the folder that look like the table under another suffix or case."""
     try:
@@ -136,9 +150,9 @@ def _make_missing(folder: Path, table: str) -> Finding:
     return _make_error("table-missing", "", message)
 
 
-def _list_parts(path: Path, report: Report) -> list[Part]:
+def _list_parts(path: Path, report: Report) -> list[TableFile]:
     """Return the Parquet files below a folder, as Spark, Dask and pandas write them."""
-    if path.suffix != ".parquet":
+    if path.suffix not in ("", ".parquet"):
         message = "is a folder, and only Parquet may be one"
         report.add(_make_error("wrong-kind", path.name, message, "join its parts into one file"))
         return []
@@ -150,7 +164,7 @@ def _list_parts(path: Path, report: Report) -> list[Part]:
                 continue
             if file.suffix == ".parquet":
                 name = f"{path.name}/{relative.as_posix()}"
-                parts.append(Part(file, name, _parse_partition(relative)))
+                parts.append(TableFile(file, name, _parse_partition(relative)))
             else:
                 foreign.append(relative.as_posix())
     except OSError as error:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from features.data.findings import Finding, Report, Severity
-from features.data.reading.files import Part
+from features.data.reading.files import TableFile
 from features.data.reading.headers import read_header
-from features.data.reading.layout import TableLayout
+from features.data.reading.layout import STANDARD, TableLayout
 
 _ROW = "_row"
 _MAGIC = b"PAR1"
@@ -21,13 +22,26 @@ _FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """Exceptions that a damaged file causes; a panic is a BaseException."""
 
 
+@dataclass(frozen=True)
+class RowRange:
+    """A range of the rows of a file, the first of which is 0."""
+
+    first: int
+    length: int
+
+
 def read_parquet(
-    part: Part, wanted: Sequence[str] | None, layout: TableLayout, report: Report
+    part: TableFile,
+    wanted: Sequence[str] | None,
+    layout: TableLayout,
+    report: Report,
+    rows: RowRange | None = None,
 ) -> pl.DataFrame | None:
     """Return the wanted columns with the file's dtypes, and the number of the row as `_row`.
 
     Args:
         wanted: names of the columns; None for all.
+        rows: that are wanted; None for all.
 
     Returns:
         None if the file is not Parquet, or a column is missing or unreadable (reported).
@@ -52,10 +66,10 @@ def read_parquet(
         return None
     columns: list[pl.Series] = []
     for name, index in header.positions.items():
-        column = _read_column(part, names[index], name) if index < len(names) else None
+        column = _read_column(part, names[index], name, rows) if index < len(names) else None
         if index >= len(names):
             value = part.partition[[*part.partition][index - len(names)]]
-            height = columns[0].len() if columns else _count_rows(part)
+            height = columns[0].len() if columns else _count_rows(part, rows)
             columns.append(pl.repeat(value, height, dtype=pl.String, eager=True).alias(name))
         elif column is None:
             refuse(
@@ -65,10 +79,64 @@ def read_parquet(
             columns.append(column)
     if len(columns) < len(header.positions):
         return None
-    return pl.DataFrame(columns).with_row_index(_ROW, offset=1)
+    return pl.DataFrame(columns).with_row_index(_ROW, offset=1 + (rows.first if rows else 0))
 
 
-def _find_format_fault(part: Part) -> str | None:
+def count_rows(part: TableFile) -> int:
+    """Return the number of rows of a file; 0 where it cannot be read."""
+    return 0 if _find_format_fault(part) is not None else _count_rows(part, None)
+
+
+def group_rows(part: TableFile, wanted: Sequence[str], layout: TableLayout) -> pl.DataFrame | None:
+    """Return the distinct values of columns together, and how many rows have them as `_rows`.
+
+    None where a column cannot be read.
+    """
+    names = None if _find_format_fault(part) is not None else _read_names(part)
+    if names is None:
+        return None
+    header = read_header([*names, *part.partition], wanted, part.name, layout, Report())
+    if header is None:
+        return None
+    columns = [
+        pl.col(names[at]).alias(name)
+        if at < len(names)
+        else pl.lit(part.partition[[*part.partition][at - len(names)]], pl.String).alias(name)
+        for name, at in header.positions.items()
+    ]
+    with suppress(*_FAILURES), _silence_panics():
+        grouped = _scan(part, None).select(columns).group_by(wanted).agg(_rows=pl.len())
+        return grouped.collect(engine="streaming")
+    return None
+
+
+def distinct_values(part: TableFile, wanted: Sequence[str]) -> dict[str, pl.Series]:
+    """Return the distinct values of columns of texts or numbers that may be labels, by name.
+
+    Columns that the file does not have, or that cannot be read, are left out.
+    """
+    values: dict[str, pl.Series] = {}
+    positions = _label_positions(part, wanted)
+    for name, source in positions.items():
+        with suppress(*_FAILURES), _silence_panics():
+            scan = pl.scan_parquet(part.path, hive_partitioning=False)
+            distinct = scan.select(pl.col(source).unique()).collect(engine="streaming")
+            values[name] = distinct.to_series().alias(name)
+    return values
+
+
+def _label_positions(part: TableFile, wanted: Sequence[str]) -> dict[str, str]:
+    """Return the names in the file of the wanted columns, where they can be told apart."""
+    names = _read_names(part)
+    if names is None:
+        return {}
+    header = read_header([*names, *part.partition], wanted, part.name, STANDARD, Report())
+    if header is None:
+        return {}
+    return {name: names[at] for name, at in header.positions.items() if at < len(names)}
+
+
+def _find_format_fault(part: TableFile) -> str | None:
     """Return why a file cannot be Parquet, judged by its first and last bytes."""
     try:
         with part.path.open("rb") as file:
@@ -85,25 +153,30 @@ def _find_format_fault(part: Part) -> str | None:
     return None if last == _MAGIC else "it is cut short"
 
 
-def _read_names(part: Part) -> list[str] | None:
+def _read_names(part: TableFile) -> list[str] | None:
     with suppress(*_FAILURES), _silence_panics():
         return pl.scan_parquet(part.path, hive_partitioning=False).collect_schema().names()
     return None
 
 
-def _count_rows(part: Part) -> int:
+def _count_rows(part: TableFile, rows: RowRange | None) -> int:
     with suppress(*_FAILURES), _silence_panics():
-        table = pl.scan_parquet(part.path, hive_partitioning=False)
-        height: int = table.select(pl.len()).collect().item()
+        height: int = _scan(part, rows).select(pl.len()).collect().item()
         return height
     return 0
 
 
-def _read_column(part: Part, source: str, name: str) -> pl.Series | None:
+def _read_column(
+    part: TableFile, source: str, name: str, rows: RowRange | None
+) -> pl.Series | None:
     with suppress(*_FAILURES), _silence_panics():
-        frame = pl.read_parquet(part.path, columns=[source], hive_partitioning=False)
-        return frame.to_series().alias(name)
+        return _scan(part, rows).select(source).collect().to_series().alias(name)
     return None
+
+
+def _scan(part: TableFile, rows: RowRange | None) -> pl.LazyFrame:
+    table = pl.scan_parquet(part.path, hive_partitioning=False)
+    return table if rows is None else table.slice(rows.first, rows.length)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.data.checks.panel import Panel
+from features.data.checks.panel import SalesGrid, Timeline
 from features.data.reading.schema import OPEN as OPEN_COLUMN
 from features.data.screening.expectation import (
     REFERENCE_WEEKS,
@@ -21,6 +21,7 @@ from features.data.screening.expectation import (
     expected_logs,
 )
 from features.data.specification import Missing, Specification
+from features.data.step import Step
 
 NEW_DAYS = 28
 """Newest days that are screened where nothing is served yet."""
@@ -84,6 +85,20 @@ class Residuals:
     deviation: Floats
 
 
+def first_new_day(grid: Timeline, served: date | None) -> int:
+    """Return the position of the first day that is screened, given the newest that is served."""
+    first = grid.n_days - grid.step.steps_in(NEW_DAYS)
+    if served is not None:
+        first = max(grid.index_of(served) + 1, grid.n_days - grid.step.steps_in(MAX_NEW_DAYS))
+    return max(first, 0)
+
+
+def first_day_read(first_new: int, step: Step) -> int:
+    """Return the first day of which a screening reads the values of all series."""
+    before = max((REFERENCE_WEEKS + SCALE_WEEKS) * step.week, _YEAR_DAYS // step.days)
+    return max(first_new - before, 0)
+
+
 class NewDays:
     """The newest days of the sales, and the weeks before.
 
@@ -97,7 +112,7 @@ class NewDays:
 
     def __init__(
         self,
-        panel: Panel,
+        panel: SalesGrid,
         specification: Specification,
         first_new: int,
         holidays: Container[date] = (),
@@ -135,9 +150,7 @@ class NewDays:
         """Return the sales of the window, shape (series, days); NaN where they are not known."""
         specification = self.specification
         window = (slice(None), slice(self.start, None))
-        present = self.panel.present
-        begins = present.argmax(axis=1) - self.start
-        after = present.shape[1] - 1 - present[:, ::-1].argmax(axis=1) - self.start
+        begins, after = (ends - self.start for ends in self.panel.spans)
         days = np.arange(self.n_days)
         within = (days >= begins[:, None]) & (days <= after[:, None])
         sales = self.panel.values("sales", window)

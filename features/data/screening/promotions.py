@@ -98,8 +98,7 @@ def _find_out_of_range(days: NewDays, covariate: Covariate, values: Floats) -> I
     end = days.start + days.first_new
     for product in np.unique(days.products.of_series[suspected.any(axis=1)]):
         members = np.flatnonzero(days.products.of_series == product)
-        before = np.nan_to_num(days.panel.values(covariate.source, (members, slice(0, end))))
-        most = float(before.max(initial=0))
+        most = float(days.panel.largest(covariate.source, members, end).max())
         if most == 0:  # nothing to compare with
             continue
         beyond = suspected[members] & (values[members] > BEYOND_COUNT * most)

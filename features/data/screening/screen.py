@@ -10,8 +10,8 @@ from datetime import date
 
 import numpy as np
 
-from features.data.checks.panel import Panel
-from features.data.screening.new_days import MAX_NEW_DAYS, NEW_DAYS, NewDays
+from features.data.checks.panel import SalesGrid
+from features.data.screening.new_days import NewDays, first_new_day
 from features.data.screening.outlier import Outlier, OutlierSeverity, continue_outliers
 from features.data.screening.promotions import find_promotion_faults
 from features.data.screening.scales import find_decimal_shifts
@@ -24,7 +24,11 @@ MAX_OUTLIERS = 200
 
 
 def screen(
-    panel: Panel, specification: Specification, *, served: date | None, holidays: frozenset[date]
+    panel: SalesGrid,
+    specification: Specification,
+    *,
+    served: date | None,
+    holidays: frozenset[date],
 ) -> list[Outlier]:
     """Return the outliers of the newest days, by day; at most `MAX_OUTLIERS`.
 
@@ -33,14 +37,11 @@ def screen(
             nothing is served: the last `NEW_DAYS` days are.
     """
     step = panel.step
-    first = panel.n_days - step.steps_in(NEW_DAYS)
-    if served is not None:
-        first = max(panel.index_of(served) + 1, panel.n_days - step.steps_in(MAX_NEW_DAYS))
-    first = max(first, 0)
+    first = first_new_day(panel, served)
     if first >= panel.n_days:
         return []
     days = NewDays(panel, specification, first, holidays)
-    claimed = np.zeros((len(panel.row), days.judged.stop - days.judged.start), dtype=np.bool_)
+    claimed = np.zeros((panel.series.height, days.judged.stop - days.judged.start), dtype=np.bool_)
     outliers = [
         *find_missing_days(days, claimed),
         *find_decimal_shifts(days, claimed),

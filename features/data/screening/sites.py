@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import polars as pl
 
 from features.data.checks.coverage import is_usual_gap
 from features.data.screening.expectation import Floats, common_to_group, median_known
@@ -34,9 +33,7 @@ def find_missing_days(days: NewDays, claimed: Flags) -> Iterator[Outlier]:
     if days.specification.missing is not Missing.ZERO:
         return
     panel = days.panel
-    sold = panel.sales.frame.filter(pl.col("sales") > 0)["date"].unique()
-    sells = np.zeros(panel.n_days, dtype=np.bool_)
-    sells[[panel.index_of(day) for day in sold]] = True
+    sells = panel.sells
     known: Flags = np.asarray(~np.isnan(days.sales).all(axis=0))
     total = days.totals(days.total)
     expected = np.expm1(days.residuals_of(total).expected[0])

@@ -16,8 +16,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from config.outliers import OutlierPolicy
-from features.data.checks.panel import Panel
+from features.data.checks.panel import SalesGrid
 from features.data.findings import Finding, Report, Severity
+from features.data.reading.reader import Place
 from features.data.screening.new_days import MAX_NEW_DAYS, Groups
 from features.data.screening.outlier import Outlier, OutlierSeverity, continue_outliers
 from features.data.screening.screen import screen
@@ -50,28 +51,28 @@ class Screened:
     Attributes:
         outliers: those of the new days, and the recorded ones that still hold.
         replaced: series and date of the values that features must not read, by column.
-        rows: rows of the sales that have a warning.
+        rows: places of the rows of the sales that have a warning.
     """
 
     outliers: tuple[Outlier, ...] = ()
     replaced: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-    rows: frozenset[int] = frozenset()
+    rows: frozenset[Place] = frozenset()
 
 
 def screen_tables(
-    panel: Panel,
+    panel: SalesGrid,
     specification: Specification,
     screening: Screening,
     report: Report,
     *,
     holidays: frozenset[date],
-    known: frozenset[int],
+    known: frozenset[Place],
 ) -> Screened:
     """Screen the newest days of the sales and report what is new.
 
     Args:
         holidays: days on which nobody may sell anything.
-        known: rows of the sales that have a warning already.
+        known: places of rows of the sales that have a warning already.
     """
     nodes = _Nodes(panel, specification)
     recorded = [each for each in screening.recorded if nodes.holds(each)]
@@ -86,7 +87,7 @@ def screen_tables(
         )
         if current.replaced or current.last >= oldest:
             outliers.append(current)
-    rows: set[int] = set()
+    rows: set[Place] = set()
     before = {(each.identity, each.last) for each in recorded}
     for outlier in outliers:
         row = nodes.row_of(outlier)
@@ -100,7 +101,7 @@ def screen_tables(
 
 
 def _make_finding(
-    panel: Panel, outlier: Outlier, policy: OutlierPolicy, row: int | None
+    panel: SalesGrid, outlier: Outlier, policy: OutlierPolicy, row: Place | None
 ) -> Finding:
     refused = policy is OutlierPolicy.REFUSE and outlier.severity is OutlierSeverity.CRITICAL
     done = "; features read an estimate in its place" if outlier.replaced else ""
@@ -108,7 +109,7 @@ def _make_finding(
         Severity.ERROR if refused else Severity.WARNING,
         outlier.kind.value,
         f"{outlier.message}{done}",
-        at=row,
+        place=row,
         column=outlier.column,
         advice=OUTLIER_ADVICE,
     )
@@ -117,7 +118,7 @@ def _make_finding(
 class _Nodes:
     """The series of each node that an outlier can name, and the values of its days."""
 
-    def __init__(self, panel: Panel, specification: Specification) -> None:
+    def __init__(self, panel: SalesGrid, specification: Specification) -> None:
         self._panel, self._specification = panel, specification
         self._members: dict[str, NDArray[np.intp]] | None = None
 
@@ -159,13 +160,12 @@ class _Nodes:
         close = abs(self.value(outlier) - outlier.value) <= _SAME * max(abs(outlier.value), 1)
         return bool(len(self.members(outlier.node))) and close
 
-    def row_of(self, outlier: Outlier) -> int | None:
-        """Return the row of an outlier of one series on one day; None for others."""
+    def row_of(self, outlier: Outlier) -> Place | None:
+        """Return the place of the row of an outlier of one series on one day; None for others."""
         members = self.members(outlier.node)
         if len(members) != 1 or outlier.first != outlier.last:
             return None
-        row = int(self._panel.row[members[0], self._days(outlier).start])
-        return row if row >= 0 else None
+        return self._panel.place(int(members[0]), self._days(outlier).start)
 
     def cells_of(self, outliers: list[Outlier]) -> dict[str, pl.DataFrame]:
         """Return series and date of all values that are replaced, by column."""

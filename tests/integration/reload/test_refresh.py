@@ -15,6 +15,8 @@ import pytest
 from errors import InputError
 from features.data.build import build_snapshot
 from features.data.findings import Report
+from features.data.parts import plan
+from features.data.parts.memory import Memory
 from features.data.reading.layout import Delimiter, TableLayout
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
@@ -64,6 +66,27 @@ def test_the_forecasts_are_there_before_the_release_serves(own_store: Store, dat
 
 def test_the_same_tables_change_nothing(own_store: Store, data: Path, release: Release) -> None:
     assert refresh(own_store, data / "same") == (release, release)
+
+
+def test_tables_that_are_read_in_parts_make_the_same_release_and_say_how_far_it_is(
+    own_store: Store, data: Path, release: Release
+) -> None:
+    done: list[tuple[int, int]] = []
+    memory = Memory(limit=2**40, parts=3)
+    refreshed = refresh(
+        own_store, data / "same", memory=memory, advance=lambda *each: done.append(each)
+    )
+    assert refreshed == (release, release)
+    assert done[-3:] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_tables_that_do_not_fit_into_the_memory_change_nothing(
+    own_store: Store, data: Path, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "LEAST_PART", 0)
+    with pytest.raises(InputError, match="MEMORY_MIB"):
+        refresh(own_store, data / "newer", memory=Memory(limit=1))
+    assert own_store.current() == release
 
 
 def test_newer_tables_are_read_as_the_serving_ones_were_written(

@@ -95,6 +95,7 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "cache_max_bytes": 64 * 1024**2,
         "cache_ttl_seconds": 3600,
         "outliers": "warn",
+        "memory_mib": None,
         "gate_margins": MARGINS.model_dump(),
         "rollout_plan": ROLLOUT_PLAN.model_dump(),
         "max_data_age_days": 7,

@@ -11,7 +11,7 @@ import pytest
 from examples.writer import write_example
 from features.contract import contract_of
 from features.data.build import build_snapshot
-from features.data.parts import Part
+from features.data.series_part import Part
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.data.tables import read_tables

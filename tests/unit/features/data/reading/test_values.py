@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from features.data.findings import Report
+from features.data.reading.files import list_tables
 from features.data.reading.layout import STANDARD, DecimalMark, TableLayout
 from features.data.reading.reader import ReadTable, read_table
 from features.data.reading.schema import schemas_of
@@ -182,9 +183,13 @@ def test_two_spellings_of_a_number_are_a_warning(tmp_path: Path) -> None:
     assert [(k.first.code, k.first.row) for k in report.warnings] == [("leading-zeros", 1)]
 
 
-def test_parts_of_a_folder_are_read_as_one_table(tmp_path: Path) -> None:
+DATA_SETS = pytest.mark.parametrize("name", ["train.parquet", "train"], ids=["suffix", "plain"])
+
+
+@DATA_SETS
+def test_parts_of_a_folder_are_read_as_one_table(tmp_path: Path, name: str) -> None:
     train = frames()["train"]
-    folder = tmp_path / "train.parquet"
+    folder = tmp_path / name
     for number, part in enumerate(train.partition_by("store_nbr")):
         store = folder / f"store_nbr={part['store_nbr'][0]}"
         store.mkdir(parents=True)
@@ -198,9 +203,10 @@ def test_parts_of_a_folder_are_read_as_one_table(tmp_path: Path) -> None:
     assert table.data.sort(keys)["sales"].to_list() == train.sort(keys)["sales"].to_list()
 
 
-def test_a_fault_in_a_part_names_the_part_and_its_row(tmp_path: Path) -> None:
+@DATA_SETS
+def test_a_fault_in_a_part_names_the_part_and_its_row(tmp_path: Path, name: str) -> None:
     train = frames()["train"].cast({"sales": pl.String})
-    folder = tmp_path / "train.parquet"
+    folder = tmp_path / name
     folder.mkdir()
     train[:100].write_parquet(folder / "a.parquet")
     bad = pl.when(pl.int_range(pl.len()) == 4).then(pl.lit("?")).otherwise("sales")
@@ -208,4 +214,14 @@ def test_a_fault_in_a_part_names_the_part_and_its_row(tmp_path: Path) -> None:
     report = Report()
     read_table(tmp_path, "train", SCHEMAS["train"], STANDARD, report)
     first = report.errors[0].first
-    assert (first.file, first.row, first.column) == ("train.parquet/b.parquet", 5, "sales")
+    assert (first.file, first.row, first.column) == (f"{name}/b.parquet", 5, "sales")
+
+
+def test_only_folders_of_parquet_files_with_the_name_of_a_table_of_sales_are_listed(
+    tmp_path: Path,
+) -> None:
+    for name in ("train", "older"):
+        (tmp_path / name / "year=2017").mkdir(parents=True)
+        frames()["train"].write_parquet(tmp_path / name / "year=2017" / "a.parquet")
+    (tmp_path / "test").mkdir()
+    assert list_tables(tmp_path) == ["train"]

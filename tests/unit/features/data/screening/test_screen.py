@@ -335,7 +335,7 @@ def test_four_weeks_of_1782_series_take_less_than_two_seconds(new_days: int) -> 
     )
     table = ReadTable("train", frame, ["train"])
     cells = np.arange(units.size, dtype=np.int32).reshape(units.shape)
-    panel = Panel(table, series, END - timedelta(days - 1), Step.DAY, cells)
+    panel = Panel(table, series, END - timedelta(days - 1), Step.DAY, days, cells)
     served = panel.day(days - 1 - new_days)
     started = time.process_time()
     outliers = screen(panel, FAVORITA, served=served, holidays=frozenset())

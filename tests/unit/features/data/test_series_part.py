@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from features.data.carried_sums import CarriedSums
-from features.data.parts import Part
+from features.data.series_part import Part
 from features.data.snapshot import Snapshot
 from tests.support.retailer import RETAILERS, snapshot_of
 
