@@ -10,6 +10,7 @@ from starlette.types import Scope
 from api.admin.administration import Administration
 from api.admin.jobs import JobAccess
 from api.docs.documentation import Documentation
+from api.exports.operations import ExportAccess
 from api.facts.feedback import FeedbackAccess
 from api.forecasts.item_answers import ItemAnswers
 from api.forecasts.planning import Planning
@@ -31,8 +32,9 @@ from storage.outbox import Outbox
 from storage.outlier_events import OutlierEventStore
 
 PARTS = (
-    *(Administration, DegradationReport, DriftHistory, FeedbackAccess, ItemAnswers, JobAccess),
-    *(Monitoring, Outbox, OutlierEventStore, Planning, Registry, Rollouts, SignInOptions),
+    *(Administration, DegradationReport, DriftHistory, ExportAccess, FeedbackAccess, ItemAnswers),
+    *(JobAccess, Monitoring, Outbox, OutlierEventStore, Planning, Registry, Rollouts),
+    SignInOptions,
 )
 """Types of the parts of the service that handlers take, besides the forecaster."""
 

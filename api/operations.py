@@ -5,6 +5,7 @@ from __future__ import annotations
 from api import open_inference
 from api.admin import administration, data, events, jobs, models, reloads, rollout, training
 from api.caller import caller, sign_in_options
+from api.exports import operations as exports
 from api.facts import outliers
 from api.facts.actuals import report_actuals
 from api.facts.exceptions import exceptions
@@ -43,6 +44,11 @@ OPERATIONS: tuple[Operation, ...] = (
     explain,
     whatif,
     hierarchy,
+    exports.start_export,
+    exports.list_exports,
+    exports.read_export,
+    exports.delete_export,
+    exports.read_export_file,
     overrides.preview_override,
     overrides.create_override,
     overrides.list_overrides,

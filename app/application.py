@@ -20,6 +20,7 @@ from api.admin.jobs import JobAccess
 from api.contract import Serving, contract_endpoints
 from api.dashboard.build import FOLDER, read_build
 from api.dashboard.pages import Dashboard
+from api.exports.operations import ExportAccess
 from api.facts.feedback import FeedbackAccess
 from api.forecasts.item_answers import ItemAnswers
 from api.forecasts.planning import Planning
@@ -43,6 +44,7 @@ from app.vitals import MEMORY_SECONDS, WorkerVitals, observe_memory
 from app.vitals import SECONDS as VITALS_SECONDS
 from config.settings import Settings
 from lifecycle.apart import load_apart
+from lifecycle.exports import ExportFiles
 from lifecycle.job_queue import JobQueue
 from lifecycle.monitoring.records import Monitoring
 from lifecycle.registry import Registry
@@ -71,6 +73,7 @@ from storage.cache.answers import AnswerCache
 from storage.cache.encoding import derive_key
 from storage.database import is_full, open_database
 from storage.drift_events import DriftHistory
+from storage.exports import ExportStore
 from storage.feedback import FeedbackStore
 from storage.key_store import KeyStore
 from storage.outbox import Outbox
@@ -200,6 +203,12 @@ class Application:
             {
                 Administration: administration,
                 DegradationReport: conditions,
+                ExportAccess: ExportAccess(
+                    queue=self._jobs,
+                    store=ExportStore(self._database),
+                    files=ExportFiles(settings.store, settings.exports_url),
+                    audit=audit,
+                ),
                 FeedbackAccess: FeedbackAccess(
                     feedback, recording=settings.feedback > 0, days=settings.feedback_days
                 ),

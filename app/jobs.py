@@ -29,7 +29,8 @@ for _kind in JobKind:
 def report_end(job: Job) -> None:
     """Log and count a job that has ended; a failure is an error with its reason."""
     metrics.JOBS.add_now(job.kind, job.state)
-    about = {"job": job.id, "by": job.by, **job.request}
+    request = {name: value for name, value in job.request.items() if name != "payload"}
+    about = {"job": job.id, "by": job.by, **request}  # a payload may name a thousand nodes
     if job.state is State.FAILED:
         _log.error(f"{_event_of(job)}_failed", **about, phase=job.phase, reason=job.detail)
     elif job.state is State.CANCELLED:

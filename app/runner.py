@@ -18,12 +18,15 @@ from pydantic import ValidationError
 
 from app.jobs import EndedJobs, note_job_end, report_end
 from config.settings import Settings, describe_faults, get_log_settings, get_settings
+from lifecycle.exports import ExportFiles, ExportRules, note_export_end, sweep_exports
+from lifecycle.job_queue import JobQueue
 from lifecycle.jobs import Job
 from lifecycle.monitoring.requests import ScoringRequester
 from lifecycle.runner import Runner
 from lifecycle.sources import Sources
 from lifecycle.uploads import Uploads
 from storage.database import open_database
+from storage.exports import ExportStore
 from telemetry.logs import configure_logging, refusals_logged
 
 
@@ -38,16 +41,26 @@ def main() -> None:
     configure_logging(settings.log_level, settings.log_format)
     url = settings.database_url.get_secret_value()
     uploads = Uploads(Sources(data))
-    scoring = ScoringRequester(settings.store, open_database(url))
+    database, queue = open_database(url), JobQueue(url)
+    scoring = ScoringRequester(settings.store, database)
+    exports = ExportStore(database)
+    files = ExportFiles(settings.store, settings.exports_url)
+    rules = ExportRules(
+        url=settings.exports_url,
+        days=settings.exports_days,
+        max_bytes=settings.exports_max_bytes,
+    )
     ended = EndedJobs(url)
 
     def note_end(job: Job) -> None:
         report_end(job)
         note_job_end(settings.store, job)
+        note_export_end(exports, job, rules.lifetime)
         ended.publish([job])
 
     def tidy_up(running: Collection[str]) -> None:
         uploads.sweep(running)
+        sweep_exports(exports, files, queue, running)
         ended.publish_again()
 
     runner = Runner(
@@ -57,6 +70,7 @@ def main() -> None:
         margins=settings.gate_margins,
         outliers=settings.outliers,
         adapt_intervals=settings.adapts_intervals,
+        exports=rules,
         on_end=note_end,
         on_beat=scoring.request_if_changed,
         on_sweep=tidy_up,

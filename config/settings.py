@@ -23,6 +23,7 @@ from config.topics import (
     DataSettings,
     EdgeSettings,
     EventSettings,
+    ExportSettings,
     FeedbackSettings,
     LogSettings,
     RequestSettings,
@@ -31,6 +32,7 @@ from config.topics import (
 from config.values import (
     Listed,
     artifacts_url_fault,
+    exports_url_fault,
     fault,
     issuer_fault,
     kafka_options_fault,
@@ -78,6 +80,7 @@ class SecretManager(Environment):
 
 # The last base comes first on the page of the settings: pydantic collects the fields in this order.
 class Settings(
+    ExportSettings,
     EventSettings,
     FeedbackSettings,
     DataSettings,
@@ -132,6 +135,8 @@ class Settings(
             yield "redis_url", wrong
         if self.artifacts_url and (wrong := artifacts_url_fault(self.artifacts_url)):
             yield "artifacts_url", wrong
+        if self.exports_url and (wrong := exports_url_fault(self.exports_url)):
+            yield "exports_url", wrong
         if self.artifacts_poll_seconds and not self.artifacts_url:
             yield "artifacts_url", "is needed, because ARTIFACTS_POLL_SECONDS is set"
         if self.jwt_secret and self.jwt_keys_file:

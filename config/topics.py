@@ -265,6 +265,23 @@ class DataSettings(Environment):
     )
 
 
+class ExportSettings(Environment):
+    """Files of forecasts that callers ask for."""
+
+    exports_url: str | None = Field(
+        None,
+        description="URL of a folder that exports are put into, `s3://` or `gs://`; callers "
+        "download them there, by links that the store signs. Left out, they are below "
+        "`ARTIFACTS_DIR`, and servers send them.",
+    )
+    exports_days: float = Field(7, gt=0, description="Days after which an export is removed.")
+    exports_max_bytes: int = Field(
+        10_000_000_000,
+        ge=1,
+        description="Most that all exports take together; one that would take more fails.",
+    )
+
+
 class EventSettings(Environment):
     """Receivers of events: a webhook, a topic of Kafka, both, or none."""
 

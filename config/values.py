@@ -129,6 +129,16 @@ def artifacts_url_fault(url: str) -> str | None:
     return None if host else f"names no host: {expected}"
 
 
+def exports_url_fault(url: str) -> str | None:
+    """Return the fault of a URL of exports, without quoting any of it; None if there is none.
+
+    Only stores of objects sign links, by which callers read there without credentials.
+    """
+    if urlsplit(url).scheme not in ("s3", "gs"):
+        return "must be s3://bucket/folder or gs://bucket/folder; leave it out for ARTIFACTS_DIR"
+    return artifacts_url_fault(url)
+
+
 def webhook_url_fault(url: str, *, allow_http: bool) -> str | None:
     """Return the fault of the URL of a webhook, without quoting any of it; None if there is none.
 

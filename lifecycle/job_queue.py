@@ -38,11 +38,14 @@ SCHEMA = "mlrf_jobs"
 JOB = "job"
 """Name of the workflow that executes a job."""
 
-BUILDS, CHECKS = "builds", "checks"
-"""Queues: of jobs that may change what is served, and of the others. Each runs one at a time."""
+BUILDS, CHECKS, EXPORTS = "builds", "checks", "exports"
+"""Queues: of jobs that may change what is served, of exports, and of the others. Each runs one job
+at a time."""
+
+QUEUES = (BUILDS, CHECKS, EXPORTS)
 
 MAX_WAITING = 20
-"""Number of jobs that may wait."""
+"""Number of jobs of a queue that may wait: callers of one cannot fill the others."""
 
 LISTED = 200
 PRESENCE_SECONDS = 30
@@ -64,6 +67,18 @@ class JobEndedError(InputError):
 
 class NoRunnerError(RuntimeError):
     """No runner works on such jobs; the message says what would."""
+
+
+def queue_of(kind: JobKind) -> str:
+    """Return the queue of the jobs of a kind."""
+    if kind is JobKind.EXPORT:
+        return EXPORTS
+    return BUILDS if kind.builds else CHECKS
+
+
+def job_id_of(idempotency: IdempotencyKey) -> str:
+    """Return the id of the job that a request with a key of idempotency makes."""
+    return hashlib.sha256(idempotency.name.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -133,13 +148,14 @@ class JobQueue:
             NoRunnerError: no runner would execute it.
             QueueFullError: too many jobs wait.
         """
-        name = hashlib.sha256(idempotency.name.encode()) if idempotency else None
-        job_id = name.hexdigest()[:16] if name else token_hex(8)
+        job_id = job_id_of(idempotency) if idempotency else token_hex(8)
         fingerprint = idempotency.fingerprint if idempotency else None
         if idempotency and (existing := self.find(job_id)) is not None:
             return self._match_fingerprint(existing, fingerprint), False
         self._check_runner(kind)
-        waiting = [job for job in self.all() if job.state is State.QUEUED]
+        queue = queue_of(kind)
+        jobs = self.all([each for each in JobKind if queue_of(each) == queue])
+        waiting = [job for job in jobs if job.state is State.QUEUED]
         if len(waiting) >= MAX_WAITING:
             raise QueueFullError(
                 f"{len(waiting)} jobs wait already: wait until some have ended, or cancel some"
@@ -147,7 +163,7 @@ class JobQueue:
         mark = token_hex(8)
         options: EnqueueOptions = {
             "workflow_name": JOB,
-            "queue_name": BUILDS if kind.builds else CHECKS,
+            "queue_name": queue,
             "workflow_id": job_id,
             "attributes": {
                 "by": by.name,
@@ -205,9 +221,13 @@ class JobQueue:
         ended = {kind: [job for job in jobs if job.ended and job.kind is kind] for kind in JobKind}
         removed = [job.id for each in ended.values() for job in each[keep:]]
         if removed:
-            with translating_errors(self.engine):
-                self._client.delete_workflows(removed)
+            self.remove(removed)
         return [job.id for job in jobs if job.id not in removed]
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove jobs that have ended."""
+        with translating_errors(self.engine):
+            self._client.delete_workflows(list(names))
 
     def runner(self) -> Presence | None:
         """Return the runner that was seen last; None if there never was one."""
@@ -271,8 +291,8 @@ class JobQueue:
         if runner is None or not runner.is_alive:
             last = "" if runner is None else f" since {runner.seen_at:%Y-%m-%d %H:%M:%S} UTC"
             raise NoRunnerError(
-                f"No runner of jobs has been seen{last}: a server that may write the artifacts "
-                "starts one within seconds; elsewhere run `mlrf work`."
+                f"No runner of jobs has been seen{last}: a server with DATA_DIR that may write the "
+                "artifacts starts one within seconds; elsewhere run `mlrf work`."
             )
         if kind.trains and not runner.trains:
             raise NoRunnerError(

@@ -23,6 +23,7 @@ from config.margins import MARGINS, Margins
 from config.outliers import OutlierPolicy
 from errors import InputError
 from features.data.findings import Report, Severity
+from lifecycle.exports import ExportRules
 from lifecycle.jobs import Document, JobKind, JobProgress, build_lock, jobs_folder
 from models.faults import public_message
 from storage.artifacts import ArtifactError, Store
@@ -49,6 +50,7 @@ class JobOrder(BaseModel):
         margins: by which a model that is trained may be worse than the one that serves.
         outliers: treatment of outliers on newer days.
         adapt_intervals: as in `lifecycle.monitoring.scoring.score`.
+        exports: rules of the exports; None where none is made.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,6 +66,7 @@ class JobOrder(BaseModel):
     margins: Margins = MARGINS
     outliers: OutlierPolicy = OutlierPolicy.WARN
     adapt_intervals: bool | None = None
+    exports: ExportRules | None = None
 
     @property
     def store(self) -> Store:

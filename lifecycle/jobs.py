@@ -33,6 +33,7 @@ class JobKind(StrEnum):
         TRAINING_CHECK: says what a training would do, without training.
         UPLOAD: checks uploaded tables, and makes them a source.
         SCORING: compares the forecasts that are kept with what was sold.
+        EXPORT: writes forecasts of a release into a file.
     """
 
     RELOAD = "reload"
@@ -40,6 +41,7 @@ class JobKind(StrEnum):
     TRAINING_CHECK = "training-check"
     UPLOAD = "upload"
     SCORING = "scoring"
+    EXPORT = "export"
 
     @property
     def builds(self) -> bool:

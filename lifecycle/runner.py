@@ -5,7 +5,7 @@ for that. So a job that was running when a runner starts has lost its process, a
 interrupted. It is not started again: what ended it, such as too little memory, would do so each
 time, and a training of hours that nobody expects any more must not change what is served.
 
-Jobs that build run one at a time, and checks of tables one at a time beside them. The process of a
+Jobs that build run one at a time; so do checks of tables and exports, beside them. The process of a
 job is killed when it is cancelled, and dies with its runner.
 """
 
@@ -32,7 +32,16 @@ from filelock import Timeout
 
 from config.margins import MARGINS, Margins
 from config.outliers import OutlierPolicy
-from lifecycle.job_queue import APPLICATION, BUILDS, CHECKS, JOB, SCHEMA, JobQueue, import_dbos
+from lifecycle.exports import ExportRules
+from lifecycle.job_queue import (
+    APPLICATION,
+    JOB,
+    QUEUES,
+    SCHEMA,
+    JobQueue,
+    import_dbos,
+    queue_of,
+)
 from lifecycle.job_task import JobOrder
 from lifecycle.jobs import (
     INTERRUPTED,
@@ -67,6 +76,7 @@ PROCESSES = {
     JobKind.TRAINING_CHECK: "training.job",
     JobKind.UPLOAD: "lifecycle.upload_check",
     JobKind.SCORING: "lifecycle.monitoring.job",
+    JobKind.EXPORT: "api.exports.job",
 }
 """Modules that do the work of jobs, by kind, started by name: a runner loads none of them."""
 START = "lifecycle.job_start"
@@ -95,6 +105,7 @@ class Runner:
         margins: by which a model that is trained may be worse than the one that serves.
         outliers: treatment of outliers on newer days of tables.
         adapt_intervals: as in `lifecycle.monitoring.scoring.score`.
+        exports: rules of the exports; without, none is made.
         python: interpreter of the processes of jobs.
         on_end: called with each job that has ended.
         on_beat: called with the queue at each sign of life.
@@ -111,6 +122,7 @@ class Runner:
         margins: Margins = MARGINS,
         outliers: OutlierPolicy = OutlierPolicy.WARN,
         adapt_intervals: bool | None = None,
+        exports: ExportRules | None = None,
         python: str = sys.executable,
         on_end: Callable[[Job], object] = lambda job: None,
         on_beat: Callable[[JobQueue], object] = lambda queue: None,
@@ -123,13 +135,14 @@ class Runner:
         self._margins = margins
         self._outliers = outliers
         self._adapt_intervals = adapt_intervals
+        self._exports = exports
         self._python = python
         self._on_end = on_end
         self._on_beat = on_beat
         self._on_sweep = on_sweep
         self._stopping = Event()
         self._executing: set[str] = set()
-        self._locks = {True: Lock(), False: Lock()}  # of jobs that build, and of the others
+        self._locks = {queue: Lock() for queue in QUEUES}
 
     def stop(self) -> None:
         """End: the processes of jobs are ended first."""
@@ -198,7 +211,7 @@ class Runner:
             self._execute_workflow(app.workflow_id)
 
         dbos.DBOS.launch()
-        for queue in (BUILDS, CHECKS):
+        for queue in QUEUES:
             dbos.DBOS.register_queue(queue, global_concurrency=1, polling_interval_sec=0.5)
         self._end_abandoned()
         _log.info("runner_started", trains=can_train())
@@ -215,7 +228,7 @@ class Runner:
         if job is None:
             return
         # The queue runs one at a time, but starts what it recovers beside it.
-        with self._locks[job.kind.builds]:
+        with self._locks[queue_of(job.kind)]:
             if self._stopping.is_set():  # it has not begun: the next runner executes it
                 Event().wait()
             self._executing.add(name)
@@ -256,6 +269,7 @@ class Runner:
             margins=self._margins,
             outliers=self._outliers,
             adapt_intervals=self._adapt_intervals,
+            exports=self._exports,
         )
         try:
             process = JobProcess(self._python, order, log_path(self._store, job.id))

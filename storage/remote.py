@@ -6,7 +6,7 @@ fsspec is imported when a folder is opened: most servers have their artifacts on
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -83,6 +83,27 @@ class RemoteFolder:
                 return
             self._files.pipe_file(f"{target}.partial", content)
             Path(f"{target}.partial").replace(target)
+
+    def remove(self, path: str) -> None:
+        """Remove a file; one that does not exist is no error."""
+        self._check_writable()
+        with suppress(RemoteMissingError), self._reporting(path, "removed"):
+            self._files.rm_file(self._locate(path))
+
+    def sign(self, path: str, *, seconds: int, filename: str) -> str:
+        """Return a URL that anyone can read a file at, for some time.
+
+        Args:
+            filename: that a browser stores the file under.
+
+        Raises:
+            RemoteError: the store cannot sign, as a folder of files.
+        """
+        disposition = f'attachment; filename="{filename}"'
+        options = {"s3": {"ResponseContentDisposition": disposition}}.get(self._scheme, {})
+        with self._reporting(path, "signed"):
+            url: str = self._files.sign(self._locate(path), expiration=seconds, **options)
+        return url
 
     def _open(self) -> tuple[Any, str]:
         try:

@@ -347,6 +347,30 @@ OUTLIER_EVENTS = Table(
 )
 """Outliers of the data that were served; none is ever deleted."""
 
+EXPORTS = Table(
+    "exports",
+    METADATA,
+    Column("id", String(64), primary_key=True),  # that of its job
+    Column("caller", String(200), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("detail", Text, nullable=False),  # why it failed; empty for others
+    Column("request", Text, nullable=False),  # JSON
+    Column("bundle", String(250), nullable=False),
+    Column("snapshot", String(250), nullable=False),
+    Column("queued_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),  # of the file; empty without one
+    Column("folder", String(500), nullable=False),  # URL of the folder; empty on the volume
+    Column("secret", String(64), nullable=False),  # signs the links to its file
+    Index("ix_exports_caller", "caller", "queued_at"),
+    Index("ix_exports_expires_at", "expires_at"),
+)
+"""Exports that have ended, until they expire; those that have not are jobs of the queue."""
+
 EVENT_TARGETS = Table(
     "event_targets",
     METADATA,

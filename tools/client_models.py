@@ -23,7 +23,15 @@ from config.paths import ROOT
 TARGET = ROOT / "clients" / "python" / "mlrf_client" / "_models.py"
 ANSWERS = (
     *("AccuracyAnswer", "CallerAnswer", "ExceptionsAnswer", "ExplainAnswer", "Fault"),
-    *("ForecastAnswer", "HealthAnswer", "HierarchyAnswer", "HistoricalAnswer", "MetaAnswer"),
+    *(
+        "ExportAnswer",
+        "ExportsAnswer",
+        "ForecastAnswer",
+        "HealthAnswer",
+        "HierarchyAnswer",
+        "HistoricalAnswer",
+        "MetaAnswer",
+    ),
     *("MetricsAnswer", "NewOverrideAnswer", "NodeAccuracyAnswer", "OverrideAnswer"),
     *("OverridesAnswer", "RowAnswer", "WhatifAnswer", "YearBeforeAnswer"),
 )

@@ -73,7 +73,7 @@ async def upload_table(access: JobAccess, request: Request) -> SourceAnswer:
         with anyio.CancelScope(shield=True):  # also of a client that has gone
             await anyio.to_thread.run_sync(upload.abandon, limiter=threads)
         raise
-    await record(access, request, "upload.file", name, file)
+    await record(access.audit, request, "upload.file", name, file)
     stored = await _call_uploads(uploads.all)
     return SourceAnswer.of(next(each for each in stored if each.staged and each.name == name))
 
@@ -120,7 +120,7 @@ async def delete_source(access: JobAccess, request: Request) -> SourcesAnswer:
             Code.CONFLICT, f"Job {users[0]} reads {name}: wait for its end, or cancel it."
         )
     await _call_uploads(partial(uploads.delete, name))
-    await record(access, request, "source.delete", name, "")
+    await record(access.audit, request, "source.delete", name, "")
     return await list_sources.handler(access)  # type: ignore[no-any-return]
 
 

@@ -96,7 +96,7 @@ async def cancel_job(access: JobAccess, request: Request) -> JobAnswer:
     job = await call_jobs(partial(access.queue.cancel, name, by=actor_of(request)))
     if job is None:
         raise _unknown_job(name)
-    await record(access, request, f"{job.kind}.cancel", job.id, subject_of(job))
+    await record(access.audit, request, f"{job.kind}.cancel", job.id, subject_of(job))
     return JobAnswer.of(job)
 
 
@@ -119,7 +119,7 @@ async def add_job(
         unavailable=unavailable,
     )
     if is_new:
-        await record(access, request, f"{kind}.start", job.id, subject_of(job))
+        await record(access.audit, request, f"{kind}.start", job.id, subject_of(job))
     return job, is_new
 
 
@@ -173,16 +173,14 @@ async def find_job(
     return job
 
 
-async def record(
-    access: JobAccess, request: Request, action: str, subject: str, detail: str
-) -> None:
+async def record(audit: AuditLog, request: Request, action: str, subject: str, detail: str) -> None:
     """Record an act in the audit log.
 
     A failure is logged and not raised: the act has happened, and is what was requested.
     """
     event: AuditEvent = actor_of(request).make_event(action, subject, detail, at=datetime.now(UTC))
     try:
-        await anyio.to_thread.run_sync(access.audit.record, [event], limiter=threads)
+        await anyio.to_thread.run_sync(audit.record, [event], limiter=threads)
     except StorageError as error:
         _log.error("audit_not_written", action=action, subject=subject, reason=str(error))
 

@@ -211,6 +211,12 @@ _UPLOADED = {
 }
 
 
+_DOWNLOADED = {
+    media_type: {"schema": {"type": "string", "format": "binary"}}
+    for media_type in (CSV, PARQUET, ARROW)
+}
+
+
 def _describe_sizes(operation: Operation) -> str:
     """Describe the largest decompressed size of a body and the encodings that it may have."""
     table = f" ({operation.max_table:,} as {CSV})" if operation.accepts_csv else ""
@@ -277,6 +283,8 @@ def _describe_responses(operation: Operation, schemas: Schemas) -> dict[str, Any
             **success,
             "description": "The answer of the request that this repeats.",
         }
+    if operation.download:
+        responses["206"] = {**success, "description": "A range of the file."}
     if operation.etag:
         responses["304"] = {"description": "The client has the answer.", "headers": headers}
     by_status: dict[int, list[Code]] = defaultdict(list)
@@ -292,6 +300,8 @@ def _describe_responses(operation: Operation, schemas: Schemas) -> dict[str, Any
 
 def _describe_answer(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     """Return the content of a successful response by media type."""
+    if operation.download:
+        return _DOWNLOADED
     if operation.answer is str:
         return {"text/plain": {"schema": {"type": "string"}}}
     content: dict[str, Any] = {JSON: {"schema": schemas[operation.answer, "serialization"]}}

@@ -86,8 +86,13 @@ def row_of_id(hierarchy: Hierarchy, node: str, pointer: str = "/node") -> int:
     return row
 
 
-def rows_of_level(hierarchy: Hierarchy, level: str | None) -> NDArray[np.intp]:
+def rows_of_level(
+    hierarchy: Hierarchy, level: str | None, pointer: str = "level"
+) -> NDArray[np.intp]:
     """Return the rows of the nodes of a level, or of all nodes for None.
+
+    Args:
+        pointer: to `level` in the request.
 
     Raises:
         Problem: INVALID_REQUEST, with the levels that there are.
@@ -97,7 +102,7 @@ def rows_of_level(hierarchy: Hierarchy, level: str | None) -> NDArray[np.intp]:
     rows = hierarchy.slices.get(level)
     if rows is None:
         detail = f"There is no level {shorten(level)!r}; there is {', '.join(hierarchy.slices)}."
-        raise Problem.in_field(Code.INVALID_REQUEST, "level", detail)
+        raise Problem.in_field(Code.INVALID_REQUEST, pointer, detail)
     return np.arange(rows.start, rows.stop)
 
 

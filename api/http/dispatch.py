@@ -75,7 +75,7 @@ def bind(
     if operation.cached:
         return _CachedEndpoint(operation, providers, trial, observers, cache, seconds)
     endpoint = _Endpoint(operation, providers, trial, observers)
-    if operation.upload:  # each part has a time limit of its own, in `middleware.body_limit`
+    if operation.upload or operation.download:  # each part has a time limit of its own
         return endpoint
     return DeadlineMiddleware(endpoint, limit_of=lambda scope: seconds)
 

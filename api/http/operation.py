@@ -69,6 +69,8 @@ class Operation:
         max_table: the same for a body of `text/csv`.
         upload: whether the body is a file, of any type: it is streamed, bounded by
             `MAX_UPLOAD_BYTES` instead of `max_body`, and the answer has no deadline.
+        download: whether the answer is a file: the handler bounds the time of each part of it, and
+            the whole has no deadline.
         headers: names of request headers that the handler reads, with their descriptions.
         replayable: whether the handler recognizes a repeated request, as by `Idempotency-Key`: it
             does not act again, and answers with 200 instead of `status`.
@@ -94,6 +96,7 @@ class Operation:
     max_body: int = MAX_BODY_BYTES
     max_table: int = MAX_BODY_BYTES
     upload: bool = False
+    download: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     replayable: bool = False
     accepts_csv: bool = False

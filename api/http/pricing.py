@@ -24,6 +24,9 @@ SCENARIO = 20
 OVERRIDE = 5
 """The whole hierarchy added up with the overrides that stand and one more."""
 
+EXPORT = 20
+"""A job that writes forecasts into a file, whatever its size: few of a caller's run at a time."""
+
 SERIES_OF_A_UNIT = 50
 """Series below the node of a what-if that cost one unit more."""
 

@@ -7,7 +7,10 @@ memory and 0.3 s. All functions are for a thread beside the event loop.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -26,13 +29,7 @@ def frame_of(columns: Sequence[Column], rows: Sequence[Row]) -> pl.DataFrame:
     """Return rows in typed columns."""
     import polars as pl  # see the module's docstring
 
-    types = {
-        ColumnKind.INTEGER: pl.Int64,
-        ColumnKind.NUMBER: pl.Float64,
-        ColumnKind.TEXT: pl.String,
-        ColumnKind.DAY: pl.Date,
-        ColumnKind.BOOLEAN: pl.Boolean,
-    }
+    types = _types()
     by_column: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(columns)
     return pl.DataFrame(
         [
@@ -45,6 +42,18 @@ def frame_of(columns: Sequence[Column], rows: Sequence[Row]) -> pl.DataFrame:
             for column, values in zip(columns, by_column, strict=True)
         ]
     )
+
+
+def _types() -> dict[ColumnKind, Any]:
+    import polars as pl  # see the module's docstring
+
+    return {
+        ColumnKind.INTEGER: pl.Int64,
+        ColumnKind.NUMBER: pl.Float64,
+        ColumnKind.TEXT: pl.String,
+        ColumnKind.DAY: pl.Date,
+        ColumnKind.BOOLEAN: pl.Boolean,
+    }
 
 
 def write_table(media_type: str, table: Table) -> bytes:
@@ -60,9 +69,55 @@ def write_parquet(frames: Sequence[pl.DataFrame], facts: Mapping[str, Any]) -> b
     import polars as pl  # see the module's docstring
 
     file = io.BytesIO()
-    metadata = {FACTS: orjson.dumps(facts).decode()}
-    pl.concat(frames, rechunk=False).write_parquet(file, metadata=metadata)
+    pl.concat(frames, rechunk=False).write_parquet(file, metadata=_metadata_of(facts))
     return file.getvalue()
+
+
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+
+ROWS_OF_A_GROUP = 100_000
+"""Rows of a row group of a Parquet file that is written part by part."""
+
+
+def sink_parquet(
+    path: Path,
+    columns: Sequence[Column],
+    parts: Iterable[Sequence[Row]],
+    facts: Mapping[str, Any],
+) -> None:
+    """Write parts of a table into a Parquet file, of which a few are in memory at a time.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from polars.io.plugins import register_io_source
+
+    failures: list[Exception] = []
+
+    def frames(*pushed_down: object) -> Iterator[pl.DataFrame]:
+        try:
+            for rows in parts:
+                yield frame_of(columns, rows)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    types = _types()
+    schema = {column.name: types[column.kind] for column in columns}
+    try:
+        register_io_source(frames, schema=schema).sink_parquet(
+            path, row_group_size=ROWS_OF_A_GROUP, metadata=_metadata_of(facts)
+        )
+    except Exception as error:
+        if failures:  # the library wraps what the parts raise
+            raise failures[0] from None
+        if (number := _OS_ERROR.search(str(error))) is not None:  # its own error has no errno
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+        raise
+
+
+def _metadata_of(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {FACTS: orjson.dumps(facts).decode()}
 
 
 ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"

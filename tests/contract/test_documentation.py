@@ -149,6 +149,7 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
     assert identifiers == [
         *("forecast_node", "predict_simple", "predict_batch", "predict"),
         *("explain", "whatif", "hierarchy"),
+        *("start_export", "list_exports", "read_export", "delete_export", "read_export_file"),
         *("preview_override", "create_override", "list_overrides", "value_overrides"),
         *("read_override", "withdraw_override"),
         *(
@@ -275,7 +276,7 @@ def test_only_probes_and_machine_protocols_have_no_example(client: Any) -> None:
 _PROBES = {"/", "/livez", "/readyz", "/healthz"}
 _OF_A_CREATED_ONE = {
     *("/overrides/{id}", "/outliers/{id}/acknowledge", "/feedback", "/feedback/{id}"),
-    "/drift/{id}",
+    *("/drift/{id}", "/exports", "/exports/{id}", "/exports/{id}/file"),
 }
 
 

@@ -28,6 +28,7 @@ NEED_A_MODEL = [
         ("POST", "/explain", {}),
         ("POST", "/whatif", {"horizon": 15, "adjustments": {}}),
         ("GET", "/hierarchy", None),
+        ("POST", "/exports", {}),
         ("POST", "/overrides", {}),
         ("POST", "/overrides/preview", {}),
         ("GET", "/overrides/{id}", None),

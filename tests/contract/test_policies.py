@@ -38,15 +38,20 @@ from tests.contract.composed import (
 from tests.contract.conftest import FixedServing, LocalRunners, routed
 from tests.support.asgi import SentMessages, http_scope, run_exchange
 
+SIGNED = "/exports/{id}/file"
+"""The public path that needs a signature in place of a key."""
+
 OPEN = {
     *("/", "/docs", "/docs/errors", "/docs/style.css", "/docs/try.js", "/openapi.json"),
-    *("/livez", "/readyz", "/healthz", "/sign-in/options"),
+    *("/livez", "/readyz", "/healthz", "/sign-in/options", SIGNED),
     *("/v2/health/live", "/v2/health/ready", "/v2/models/mlrf/ready"),
 }
 """The public paths; a new one must be added here."""
 
 SCOPES = {
     "/predict/batch": "batch",
+    "/exports": "batch",
+    "/exports/{id}": "batch",
     "/explain": "explain",
     "/whatif": "whatif",
     "/metrics": "monitor",
@@ -140,9 +145,17 @@ def test_every_call_requires_its_own_scope() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", sorted(OPEN))
+@pytest.mark.parametrize("path", sorted(OPEN - {SIGNED}))
 def test_an_open_path_answers_without_a_key(app: Application, path: str) -> None:
     assert send_one(app, RawRequest("GET", path)).status == 200
+
+
+def test_the_file_of_an_export_is_open_to_whoever_has_a_link(app: Application) -> None:
+    path = SIGNED.replace("{id}", "0123456789ab")
+    response = run_exchange(
+        app, http_scope("GET", path, query_string=f"expires=1&signature={'0' * 64}".encode())
+    )
+    assert (response.status, response.code) == (403, "LINK_INVALID")
 
 
 @pytest.mark.parametrize("call", CLOSED)

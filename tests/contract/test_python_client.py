@@ -15,7 +15,7 @@ from api.docs.examples import Example, examples
 from api.docs.openapi import openapi
 from api.operations import OPERATIONS
 from middleware.headers import JSON
-from mlrf_client import _models, _operations, _overrides, answers
+from mlrf_client import _exports, _models, _operations, _overrides, answers
 from mlrf_client._parsing import parse
 from mlrf_client._requests import Request
 
@@ -176,6 +176,43 @@ def test_overrides_are_listed_and_withdrawn_as_the_document_describes_it() -> No
     request = next(_overrides.withdraw_override(7))
     assert (request.method, request.path) == ("DELETE", "/overrides/7")
     assert request.content() is None
+
+
+def test_an_export_is_requested_as_the_document_describes_it() -> None:
+    arguments: Any = {
+        "levels": ["shop"],
+        "nodes": ["total"],
+        "date": DAY,
+        "horizon": 7,
+        "intervals": [80],
+        "quantiles": [0.9],
+        "adjusted": True,
+        "format": "parquet",
+    }
+    assert arguments.keys() == inspect.signature(_exports.export).parameters.keys()
+    request = next(_exports.export(**arguments))
+    assert isinstance(request, Request)
+    schema = described(request)["requestBody"]["content"][JSON]["schema"]
+    body = orjson.loads(request.content() or b"")
+    assert body.keys() == arguments.keys()
+    Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(body)
+    assert "Idempotency-Key" in request.headers
+
+
+@pytest.mark.parametrize(
+    ("steps", "method", "path"),
+    [
+        (_exports.exports(), "GET", "/exports"),
+        (_exports.wait_for_export("0123"), "GET", "/exports/{id}"),
+        (_exports.download_export("0123", "file.csv"), "GET", "/exports/{id}"),
+        (_exports.delete_export("0123"), "DELETE", "/exports/{id}"),
+    ],
+    ids=["listed", "waited for", "downloaded", "deleted"],
+)
+def test_exports_are_read_at_the_paths_of_the_document(steps: Any, method: str, path: str) -> None:
+    request = next(steps)
+    assert (request.method, request.path.replace("0123", "{id}")) == (method, path)
+    assert method.lower() in DOCUMENT["paths"][path]
 
 
 def test_every_public_operation_is_checked() -> None:

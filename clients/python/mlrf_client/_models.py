@@ -277,6 +277,47 @@ class ExplainAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportAnswer:
+    """An export."""
+
+    id: str
+    state: State
+    request: dict[str, Any]
+    """What was asked for, with the defaults of what was left out."""
+    model_version: str
+    """Model of the release whose forecasts it has, whichever serves by now."""
+    snapshot: str
+    """Data of that release, as in the header `X-Snapshot`."""
+    queued_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    expires_at: dt.datetime | None
+    """When it is removed; null until it has ended."""
+    progress: ProgressAnswer | None
+    """Progress of its job: `done` nodes of `total` while the file is written; null before it
+    has begun, and after it has ended."""
+    detail: str | None
+    """Reason why it failed."""
+    rows: int | None
+    """Rows of the file, its header not counted; null without a file, as the members below."""
+    bytes: int | None
+    sha256: str | None
+    """Digest of the file, in hexadecimal digits."""
+    download: str | None
+    """Link to the file, which needs no key: relative to the server's address, or a URL of the
+    store of objects."""
+    download_expires_at: dt.datetime | None
+    """When the link expires; a later answer has a new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportsAnswer:
+    """Exports of the caller, the newest first."""
+
+    exports: list[ExportAnswer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One thing that is wrong with a request."""
 
@@ -943,6 +984,23 @@ class PredictionQuantile:
     value: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressAnswer:
+    """Progress of a job."""
+
+    phase: str
+    """Name of the current step, or of the last one of a job that has ended."""
+    step: int | None
+    """Number of the step, from 1."""
+    steps: int | None
+    """Number of all steps; null until it is known."""
+    done: int | None
+    """Parts of the step that are done, of `total`; null where it has no parts."""
+    total: int | None
+    seconds_remaining: float | None
+    """Estimate for the whole job; null until there is one."""
+
+
 Reason = Literal[
     "promotion", "event", "price", "assortment", "supply", "weather", "correction", "other"
 ]
@@ -998,6 +1056,9 @@ class SnapshotRef:
 
 Space = Literal["log1p units", "units"]
 """Space in which contributions are expressed."""
+
+State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+"""State of a job."""
 
 Step = Literal["day", "week"]
 """Step of the date axis; features count their windows in whole weeks of it."""

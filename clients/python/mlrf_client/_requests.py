@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -40,8 +41,31 @@ class Request:
         return encode(present(self.members)) if self.method == "POST" else None
 
 
-Steps = Generator[Request, Any, Result]
-"""An operation: yields its requests, receives their decoded answers, and returns its result.
+@dataclass(frozen=True)
+class Pause:
+    """A time to wait."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file to fetch from a link, without the key: whoever has the link may read it.
+
+    Attributes:
+        link: relative to the server's address, or a whole URL.
+        path: of the file.
+        sha256: of its content.
+    """
+
+    link: str
+    path: Path
+    sha256: str
+
+
+Steps = Generator[Request | Pause | Download, Any, Result]
+"""An operation: yields what is to be done, receives the decoded answers of its requests, and
+returns its result.
 
 Building requests and reading answers are the same for every client; clients only send.
 """

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import httpx
 
-from mlrf_client import _batch_frames, _batches, _operations, _overrides
+from mlrf_client import _batch_frames, _batches, _exports, _operations, _overrides
 from mlrf_client._connection import (
     address_of,
     document_of,
@@ -21,7 +21,8 @@ from mlrf_client._connection import (
     headers_of,
     message_of,
 )
-from mlrf_client._requests import Request, Steps
+from mlrf_client._part_file import PartFile
+from mlrf_client._requests import Download, Pause, Request, Steps
 from mlrf_client.retries import Attempts, Outcome, Retries
 
 Parameters = ParamSpec("Parameters")
@@ -127,12 +128,49 @@ class Client(_Base):
     def _run(self, steps: Steps[Result]) -> Result:
         """Send the requests of an operation, and return its result."""
         try:
-            request = next(steps)
+            step = next(steps)
             while True:
-                request = steps.send(self._exchange(request))
+                step = steps.send(self._perform(step))
         except StopIteration as end:
             result: Result = end.value
             return result
+
+    def _perform(self, step: Request | Pause | Download) -> Any:
+        """Do what an operation yields, and return the answer of a request."""
+        if isinstance(step, Request):
+            return self._exchange(step)
+        if isinstance(step, Pause):
+            return time.sleep(step.seconds)
+        return self._download(step)
+
+    def _download(self, download: Download) -> None:
+        """Fetch a file; where the connection breaks, go on from there."""
+        attempts = Attempts(self._retries)
+        part = PartFile(download)
+        while (outcome := self._fetch(part)) is not None:
+            if (delay := attempts.delay_after(outcome)) is None:
+                raise error_to_raise(outcome, self.url)
+            time.sleep(delay)
+        part.finish()
+
+    def _fetch(self, part: PartFile) -> Outcome | None:
+        """Append what is missing of a file; return the failure, if there is one."""
+        request = self._http.build_request("GET", part.link, headers=part.headers())
+        request.headers.pop("x-api-key", None)
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
+                    return part.failure_of(response)
+                with part.open(response) as file:
+                    for chunk in response.iter_raw():
+                        file.write(chunk)
+            finally:
+                response.close()
+        except httpx.TransportError as error:
+            return error
+        return None
 
     def _exchange(self, request: Request) -> Any:
         """Return the decoded answer of a request, which is repeated as the policy says."""
@@ -157,7 +195,11 @@ class Client(_Base):
     batch = _blocking(_batches.batch)
     batch_frame = _blocking(_batch_frames.batch_frame)
     caller = _blocking(_operations.caller)
+    delete_export = _blocking(_exports.delete_export)
+    download_export = _blocking(_exports.download_export)
     exceptions = _blocking(_operations.exceptions)
+    export = _blocking(_exports.export)
+    exports = _blocking(_exports.exports)
     explain = _blocking(_operations.explain)
     forecast = _blocking(_operations.forecast)
     health = _blocking(_operations.health)
@@ -168,6 +210,7 @@ class Client(_Base):
     override = _blocking(_overrides.override)
     overrides = _blocking(_overrides.overrides)
     predict = _blocking(_operations.predict)
+    wait_for_export = _blocking(_exports.wait_for_export)
     whatif = _blocking(_operations.whatif)
     year_before = _blocking(_operations.year_before)
     withdraw_override = _blocking(_overrides.withdraw_override)
@@ -206,12 +249,49 @@ class AsyncClient(_Base):
     async def _run(self, steps: Steps[Result]) -> Result:
         """Send the requests of an operation, and return its result."""
         try:
-            request = next(steps)
+            step = next(steps)
             while True:
-                request = steps.send(await self._exchange(request))
+                step = steps.send(await self._perform(step))
         except StopIteration as end:
             result: Result = end.value
             return result
+
+    async def _perform(self, step: Request | Pause | Download) -> Any:
+        """Do what an operation yields, and return the answer of a request."""
+        if isinstance(step, Request):
+            return await self._exchange(step)
+        if isinstance(step, Pause):
+            return await asyncio.sleep(step.seconds)
+        return await self._download(step)
+
+    async def _download(self, download: Download) -> None:
+        """Fetch a file; where the connection breaks, go on from there."""
+        attempts = Attempts(self._retries)
+        part = PartFile(download)
+        while (outcome := await self._fetch(part)) is not None:
+            if (delay := attempts.delay_after(outcome)) is None:
+                raise error_to_raise(outcome, self.url)
+            await asyncio.sleep(delay)
+        part.finish()
+
+    async def _fetch(self, part: PartFile) -> Outcome | None:
+        """Append what is missing of a file; return the failure, if there is one."""
+        request = self._http.build_request("GET", part.link, headers=part.headers())
+        request.headers.pop("x-api-key", None)
+        try:
+            response = await self._http.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    await response.aread()
+                    return part.failure_of(response)
+                with part.open(response) as file:
+                    async for chunk in response.aiter_raw():
+                        file.write(chunk)
+            finally:
+                await response.aclose()
+        except httpx.TransportError as error:
+            return error
+        return None
 
     async def _exchange(self, request: Request) -> Any:
         """Return the decoded answer of a request, which is repeated as the policy says."""
@@ -236,7 +316,11 @@ class AsyncClient(_Base):
     batch = _asynchronous(_batches.batch)
     batch_frame = _asynchronous(_batch_frames.batch_frame)
     caller = _asynchronous(_operations.caller)
+    delete_export = _asynchronous(_exports.delete_export)
+    download_export = _asynchronous(_exports.download_export)
     exceptions = _asynchronous(_operations.exceptions)
+    export = _asynchronous(_exports.export)
+    exports = _asynchronous(_exports.exports)
     explain = _asynchronous(_operations.explain)
     forecast = _asynchronous(_operations.forecast)
     health = _asynchronous(_operations.health)
@@ -247,6 +331,7 @@ class AsyncClient(_Base):
     override = _asynchronous(_overrides.override)
     overrides = _asynchronous(_overrides.overrides)
     predict = _asynchronous(_operations.predict)
+    wait_for_export = _asynchronous(_exports.wait_for_export)
     whatif = _asynchronous(_operations.whatif)
     year_before = _asynchronous(_operations.year_before)
     withdraw_override = _asynchronous(_overrides.withdraw_override)

@@ -89,6 +89,10 @@ class Forbidden(ApiError):
     """A key without the scope that the operation needs."""
 
 
+class ExportFailed(ClientError):
+    """An export that failed or was cancelled; the message has the reason."""
+
+
 class NotFound(ApiError):
     """A path that the server does not have: check the address and the server's version."""
 

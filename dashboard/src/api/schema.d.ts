@@ -126,6 +126,69 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the caller's exports, the newest first, until they expire. */
+        get: operations["list_exports"];
+        put?: never;
+        /**
+         * Queue a job that writes forecasts into a file: all of a release, or those of some nodes.
+         * @description The forecasts are those of the release that answers this call, whichever serves while the file
+         *     is written.
+         */
+        post: operations["start_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Report the progress of an export, a link to its file, or why it failed. */
+        get: operations["read_export"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel an export that has not ended, or delete one that has; list what is left.
+         * @description A deleted export and its links are gone at once; its file is removed within ten minutes.
+         */
+        delete: operations["delete_export"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exports/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Send the file of an export, or a range of it, to whoever has a link.
+         * @description The link is `download` of the export.
+         */
+        get: operations["read_export_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/overrides/preview": {
         parameters: {
             query?: never;
@@ -1881,6 +1944,101 @@ export interface components {
             against_horizon?: components["schemas"]["Horizon"];
         };
         /**
+         * ExportAnswer
+         * @description An export.
+         */
+        ExportAnswer: {
+            id: string;
+            state: components["schemas"]["State"];
+            /** @description What was asked for, with the defaults of what was left out. */
+            request: {
+                [key: string]: unknown;
+            };
+            /** @description Model of the release whose forecasts it has, whichever serves by now. */
+            model_version: string;
+            /** @description Data of that release, as in the header `X-Snapshot`. */
+            snapshot: string;
+            /** Format: date-time */
+            queued_at: string;
+            started_at: string | null;
+            finished_at: string | null;
+            /** @description When it is removed; null until it has ended. */
+            expires_at: string | null;
+            /**
+             * @description Progress of its job: `done` nodes of `total` while the file is written; null before it has
+             *     begun, and after it has ended.
+             */
+            progress: components["schemas"]["ProgressAnswer"] | null;
+            /** @description Reason why it failed. */
+            detail: string | null;
+            /** @description Rows of the file, its header not counted; null without a file, as the members below. */
+            rows: number | null;
+            bytes: number | null;
+            /** @description Digest of the file, in hexadecimal digits. */
+            sha256: string | null;
+            /**
+             * @description Link to the file, which needs no key: relative to the server's address, or a URL of the
+             *     store of objects.
+             */
+            download: string | null;
+            /** @description When the link expires; a later answer has a new one. */
+            download_expires_at: string | null;
+        };
+        /**
+         * ExportFormat
+         * @description Format of an export's file.
+         * @enum {string}
+         */
+        ExportFormat: "csv" | "parquet" | "arrow";
+        /**
+         * ExportRequest
+         * @description Forecasts of a release: all of them, or those of some levels or nodes.
+         */
+        ExportRequest: {
+            /** @description Levels whose nodes are written, of those in `/meta`; all if left out. */
+            levels?: string[];
+            /** @description Ids of single nodes instead, up to 1,000; `/hierarchy` has them. */
+            nodes?: string[];
+            /**
+             * Format: date
+             * @description First day; if left out, the day after the newest sales. No day of the past.
+             */
+            date?: string;
+            /** @description Days, or weeks of weekly data; all that there are if left out. */
+            horizon?: components["schemas"]["Horizon"];
+            /**
+             * @description Nominal coverage of the requested intervals, in percent.
+             * @default [
+             *       80,
+             *       95
+             *     ]
+             */
+            intervals?: number[];
+            /**
+             * @description Probabilities of the requested quantiles, such as 0.9; none if left out.
+             * @default []
+             */
+            quantiles?: number[];
+            /**
+             * @description Whether `prediction` has the overrides of planners that stand when the file is written,
+             *     beside `statistical`.
+             * @default false
+             */
+            adjusted?: boolean;
+            /**
+             * @description Format of the file; its columns are those of `/forecast` as a table.
+             * @default csv
+             */
+            format?: components["schemas"]["ExportFormat"];
+        };
+        /**
+         * ExportsAnswer
+         * @description Exports of the caller, the newest first.
+         */
+        ExportsAnswer: {
+            exports: components["schemas"]["ExportAnswer"][];
+        };
+        /**
          * Fault
          * @description One thing that is wrong with a request.
          */
@@ -2362,9 +2520,10 @@ export interface components {
          *         TRAINING_CHECK: says what a training would do, without training.
          *         UPLOAD: checks uploaded tables, and makes them a source.
          *         SCORING: compares the forecasts that are kept with what was sold.
+         *         EXPORT: writes forecasts of a release into a file.
          * @enum {string}
          */
-        JobKind: "reload" | "training" | "training-check" | "upload" | "scoring";
+        JobKind: "reload" | "training" | "training-check" | "upload" | "scoring" | "export";
         /**
          * JobResultAnswer
          * @description Result of a job that succeeded; what does not apply to its kind is null.
@@ -4532,7 +4691,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
-        /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+        /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this; [LINK_INVALID](/docs/errors#link-invalid): The link is not valid. */
         Problem403: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4612,6 +4771,16 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
+        /** @description [RANGE_NOT_SATISFIABLE](/docs/errors#range-not-satisfiable): The file has no such range. */
+        Problem416: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemAnswer"];
+            };
+        };
         /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
         Problem429: {
             headers: {
@@ -4642,7 +4811,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
-        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
+        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [EXPORTS_UNAVAILABLE](/docs/errors#exports-unavailable): Exports cannot be made or read now; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
         Problem503: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5089,6 +5258,279 @@ export interface operations {
             /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
             /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    list_exports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportsAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [EXPORTS_UNAVAILABLE](/docs/errors#exports-unavailable): Exports cannot be made or read now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    start_export: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Made by the caller: repeated, no second export. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Up to 262,144 bytes; as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer of the request that this repeats. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportAnswer"];
+                };
+            };
+            /** @description The answer. */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_HORIZON](/docs/errors#invalid-horizon): The horizon is not offered; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [EXPORTS_UNAVAILABLE](/docs/errors#exports-unavailable): Exports cannot be made or read now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    read_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [EXPORTS_UNAVAILABLE](/docs/errors#exports-unavailable): Exports cannot be made or read now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    delete_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportsAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [EXPORTS_UNAVAILABLE](/docs/errors#exports-unavailable): Exports cannot be made or read now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    read_export_file: {
+        parameters: {
+            query: {
+                /** @description Seconds since 1970, up to which the link is valid. */
+                expires: string;
+                /** @description HMAC-SHA-256 of the export's id and `expires`. */
+                signature: string;
+            };
+            header?: {
+                /** @description Bytes of the file, such as `bytes=1000-`, to resume a download. */
+                Range?: string;
+                /** @description ETag of an answer that the client has: 304 if it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description A range of the file. */
+            206: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The client has the answer. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [LINK_INVALID](/docs/errors#link-invalid): The link is not valid. */
+            403: components["responses"]["Problem403"];
+            /** @description [GONE](/docs/errors#gone): This is no longer there. */
+            410: components["responses"]["Problem410"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RANGE_NOT_SATISFIABLE](/docs/errors#range-not-satisfiable): The file has no such range. */
+            416: components["responses"]["Problem416"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [EXPORTS_UNAVAILABLE](/docs/errors#exports-unavailable): Exports cannot be made or read now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];

@@ -111,6 +111,9 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "kafka_bootstrap_servers": None,
         "kafka_options": None,
         "events_kafka_topic": "mlrf.events",
+        "exports_url": None,
+        "exports_days": 7,
+        "exports_max_bytes": 10_000_000_000,
         "required_secrets": (),
     }
 
@@ -604,6 +607,23 @@ def test_an_invalid_url_of_artifacts_is_refused(
 )
 def test_a_valid_url_of_artifacts_is_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     assert setting(monkeypatch, ARTIFACTS_URL=url).artifacts_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        pytest.param("file:///srv/exports", "s3://bucket/folder", id="a folder"),
+        pytest.param("https://host/exports", "s3://bucket/folder", id="a web server"),
+        pytest.param("s3://anna:pass@bucket/x", "no credentials", id="credentials"),
+        pytest.param("s3:///x", "names no host", id="no bucket"),
+    ],
+)
+def test_exports_go_to_a_store_that_signs_links(
+    monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    message = faults(monkeypatch, EXPORTS_URL=url)["EXPORTS_URL"]
+    assert reason in message
+    assert "pass" not in message
 
 
 def test_an_interval_without_a_url_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

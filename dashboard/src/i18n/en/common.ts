@@ -149,6 +149,9 @@ export const common = {
       MODELS_UNAVAILABLE: 'Models cannot be changed now',
       OVERRIDES_UNAVAILABLE: 'Overrides cannot be read now',
       MONITORING_UNAVAILABLE: 'Records of monitoring cannot be used now',
+      EXPORTS_UNAVAILABLE: 'Exports cannot be made or read now',
+      LINK_INVALID: 'The link is not valid',
+      RANGE_NOT_SATISFIABLE: 'The file has no such range',
       KEYS_UNAVAILABLE: 'Keys cannot be looked up now',
     },
     offline: {

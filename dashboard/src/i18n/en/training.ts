@@ -141,6 +141,7 @@ export const training = {
     training: 'Training on {{name}}',
     'training-check': 'Check before a training on {{name}}',
     scoring: 'Comparison of forecasts with the sales',
+    export: 'Export of {{name}}',
     upload: 'Check of the upload {{name}}',
   },
   state: {

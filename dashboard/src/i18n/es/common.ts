@@ -150,6 +150,9 @@ export const common: typeof english = {
       MODELS_UNAVAILABLE: 'Ahora no se pueden cambiar los modelos',
       OVERRIDES_UNAVAILABLE: 'Ahora no se pueden leer los ajustes',
       MONITORING_UNAVAILABLE: 'Ahora no se pueden usar los registros de seguimiento',
+      EXPORTS_UNAVAILABLE: 'Ahora no se pueden crear ni leer exportaciones',
+      LINK_INVALID: 'El enlace no es válido',
+      RANGE_NOT_SATISFIABLE: 'El archivo no tiene ese rango',
       KEYS_UNAVAILABLE: 'Ahora no se pueden consultar las claves',
     },
     offline: {

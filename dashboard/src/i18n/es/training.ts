@@ -157,6 +157,7 @@ export const training: typeof english = {
     training: 'Entrenamiento con {{name}}',
     'training-check': 'Comprobación antes de entrenar con {{name}}',
     scoring: 'Comparación de los pronósticos con las ventas',
+    export: 'Exportación de {{name}}',
     upload: 'Comprobación de la subida {{name}}',
   },
   state: {
