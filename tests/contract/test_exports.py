@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,11 +27,14 @@ from storage.artifacts import Store
 from storage.audit import Actor
 from storage.database import open_database
 from storage.exports import ExportState, ExportStore, StoredExport
+from storage.remote import RemoteFolder
 from tests.contract.administered import Compose
 from tests.contract.administered import admin as admin  # a fixture
 from tests.contract.administered import compose as compose  # a fixture
 from tests.contract.composed import KeyClient, bearer, compose_application
 from tests.contract.conftest import FixedServing, LocalRunners
+from tests.integration.conftest import bucket as bucket  # a fixture
+from tests.integration.conftest import s3 as s3  # a fixture
 from tests.support.jobs import JOB_SECONDS, running_runner
 from tests.support.waiting import wait_until
 
@@ -417,3 +421,31 @@ def test_an_export_that_failed_says_why_and_has_no_link(
     export = server.request("GET", "/exports/0123456789abcdef", headers=ANNA).json()
     assert (export["state"], export["detail"]) == ("failed", "The disk is full.")
     assert (export["download"], export["rows"], export["sha256"]) == (None, None, None)
+
+
+# --- in a bucket ------------------------------------------------------------------------------
+
+
+def test_the_link_to_a_file_in_a_bucket_is_signed_by_its_store(
+    compose: Compose,
+    own_store: Store,
+    ended: Callable[..., StoredExport],
+    bucket: str,
+    tmp_path: Path,
+) -> None:
+    server = compose(artifacts_dir=own_store.root, exports_url=bucket)
+    export = ended(folder=bucket)
+    (tmp_path / "file").write_bytes(b"of the bucket")
+    RemoteFolder(bucket).upload(tmp_path / "file", export.id)
+    answer = server.request("GET", f"/exports/{export.id}", headers=ANNA).json()
+    with urllib.request.urlopen(answer["download"], timeout=10) as response:
+        assert response.read() == b"of the bucket"
+        assert f"-{export.id}.csv" in response.headers["content-disposition"]
+
+
+def test_a_file_that_is_in_another_bucket_is_a_problem(
+    server: KeyClient, ended: Callable[..., StoredExport]
+) -> None:
+    export = ended(folder="s3://another/exports")
+    response = server.request("GET", f"/exports/{export.id}", headers=ANNA)
+    assert "EXPORTS_URL" in server.problem(response, Code.EXPORTS_UNAVAILABLE)["detail"]
