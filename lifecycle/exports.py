@@ -142,10 +142,16 @@ class ExportFiles:
         else:
             self.path_of(name).unlink(missing_ok=True)
 
-    def remove_unknown(self, known: Collection[str]) -> None:
-        """Remove files on the volume that belong to none of the known exports and jobs."""
+    def remove_unknown(self, recorded: Collection[str], running: Collection[str]) -> None:
+        """Remove files on the volume that no export has and no job writes.
+
+        Args:
+            recorded: ids of the exports that have ended: a part of one is of no use.
+            running: ids of the jobs that run.
+        """
         for path in self.folder.glob("*"):
-            if path.name.removeprefix(_PART) not in known:
+            name = path.name.removeprefix(_PART)
+            if name not in running and (name != path.name or name not in recorded):
                 path.unlink(missing_ok=True)
 
 
@@ -167,7 +173,7 @@ def sweep_exports(
                 continue
             queue.remove([export.id])
             store.remove([export.id])
-        files.remove_unknown(store.ids() | set(running))
+        files.remove_unknown(store.ids(), running)
     except (StorageError, OSError) as error:
         _log.warning("exports_not_swept", reason=str(error))
 

@@ -26,7 +26,7 @@ from models.serving.forecaster import Forecaster
 from models.uncertainty import Uncertainty
 
 ROWS_OF_A_CHUNK = 20_000
-"""Rows that are in memory at a time, about 40 MB with their objects."""
+"""Rows that are in memory at a time."""
 
 Forecasting = Callable[[ForecastWindow, NDArray[np.intp]], Prediction]
 """Function that returns the forecasts of some nodes in a window."""

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import anyio.lowlevel
-import anyio.to_thread
 from starlette.responses import Response, StreamingResponse
 
 from api.forecasts.day_table import PROBLEM, ROW, DayTable, keys_of_levels
@@ -20,11 +19,11 @@ from api.forecasts.items import (
 )
 from api.http.representation import Representation, respond
 from api.http.responses import reference
-from api.http.table_files import ARROW_END, frame_of, write_arrow_part, write_parquet
-from api.http.tables import Column, Row, write_csv
+from api.http.table_streams import make_parquet, stream_table
+from api.http.tables import Column, Row
 from api.schemas.requests import DEFAULT_INTERVALS, MAX_QUANTILES
 from errors import Code, Problem
-from middleware.headers import CSV, PARQUET
+from middleware.headers import PARQUET
 from models.serving.forecaster import Forecaster
 from models.uncertainty import Uncertainty
 
@@ -60,38 +59,22 @@ class BatchTable:
         if form.media_type == PARQUET:
             async with _one_file:
                 return respond(form, await self._make_parquet())
-        parts = self._stream_csv() if form.media_type == CSV else self._stream_arrow()
+        parts = stream_table(form.media_type, self.columns, self._chunks())
         headers = {name.decode(): value.decode() for name, value in form.headers}
         return StreamingResponse(
             parts, headers={"content-type": form.content_type.decode(), **headers}
         )
 
-    async def _stream_csv(self) -> AsyncIterator[str]:
-        for number, rows in enumerate(self._chunks()):
-            yield write_csv(self.columns, rows, header=number == 0)
-            await anyio.lowlevel.checkpoint()  # sending the chunk may not have yielded
-
-    async def _stream_arrow(self) -> AsyncIterator[bytes]:
-        for number, rows in enumerate(self._chunks()):
-            frame = await anyio.to_thread.run_sync(frame_of, self.columns, rows)
-            yield write_arrow_part(frame, first=number == 0)
-        yield ARROW_END
-
     async def _make_parquet(self) -> bytes:
-        # Rows are turned into typed columns chunk by chunk: as objects of Python all of them would
-        # take ten times the memory.
-        frames = [
-            await anyio.to_thread.run_sync(frame_of, self.columns, rows) for rows in self._chunks()
-        ]
         engine = self.forecaster.release.engine
         facts = {
             "model_version": engine.bundle.name,
             "snapshot": reference(engine.snapshot),
             "degraded": False,
         }
-        return await anyio.to_thread.run_sync(write_parquet, frames, facts)
+        return await make_parquet(self.columns, self._chunks(), facts)
 
-    def _chunks(self) -> Iterator[list[Row]]:
+    async def _chunks(self) -> AsyncIterator[list[Row]]:
         """Yield the rows of a few items at a time."""
         number = 0
         for part in split_into_slices(self.planned):
@@ -104,6 +87,7 @@ class BatchTable:
                     for row in self._rows_of_item(at, result)
                 ]
                 number += len(chunk)
+                await anyio.lowlevel.checkpoint()  # sending the chunk may not have yielded
 
     def _rows_of_item(self, number: int, result: list[Row] | Problem) -> Iterator[Row]:
         if not isinstance(result, Problem):

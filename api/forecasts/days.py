@@ -65,6 +65,24 @@ async def forecast(
     return Prediction(units, units, adjusted=False)
 
 
+async def forecast_sums(
+    forecaster: Forecaster, window: ForecastWindow
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return coherent forecasts of all nodes, added up over the days of a window; shape (nodes,).
+
+    Returns:
+        Those with overrides, and without them; the second None where the forecaster knows none.
+
+    Raises:
+        Problem: INFERENCE_FAILED; OVERRIDES_UNAVAILABLE.
+    """
+    if isinstance(forecaster, PlannedForecaster):
+        prediction = await forecast(forecaster, window)
+        return prediction.result.sum(axis=1), prediction.statistical.sum(axis=1)
+    with translate_runner_errors():
+        return await forecaster.total(window.origin, window.horizons), None
+
+
 async def forecast_base(forecaster: Forecaster, rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return base forecasts in units, shape (n,), of rows of shape (n, features).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import cached_property
@@ -37,6 +37,8 @@ class Computation(Generic[T]):
         cost: units beside the operation's flat cost, charged for a cached answer, too.
         shared: whether computing takes so long that the shared cache is looked in first.
         table: returns the answer as a table, of an operation that has `tables`.
+        stream: yields the answer in the form of a media type, for one that is too large to be made
+            as a whole: it is sent as it is made, and not cached.
         own: whether it is computed from inputs of the request's own, such as a what-if, so that
             nothing stored has it.
     """
@@ -45,6 +47,7 @@ class Computation(Generic[T]):
     cost: int = 0
     shared: bool = True
     table: Callable[[], Awaitable[Table]] | None = None
+    stream: Callable[[str], AsyncIterator[bytes]] | None = None
     own: bool = False
 
 

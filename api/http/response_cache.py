@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
+from collections.abc import AsyncIterator
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import anyio.to_thread
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api.http.negotiation import negotiate_coding
 from api.http.operation import Computation
@@ -23,6 +25,7 @@ from api.http.parsing import read_body
 from api.http.pricing import charge
 from api.http.representation import RawResponse, Representation, encode_table
 from api.http.responses import REVALIDATE, Raw, body_of, etag_matches, etag_of
+from config.version import __version__
 from middleware.headers import JSON
 from middleware.routing import policy_of
 from storage.cache.answers import AnswerCache, CacheTier, Outcome
@@ -50,6 +53,7 @@ CACHE, COMPUTATION = "cache", "computation"
 _IN_MEMORY = {"mlrf.cache.tier": CacheTier.MEMORY.value}
 _ENTRY_BYTES = 250  # of an entry's two tuples and its number, without their texts
 _GZIP_LEVEL = 6
+_GZIP_WINDOW = 31  # of zlib: the largest, in the format of gzip
 
 CacheableRequest = tuple[str, str, str, bytes, bytes, bytes]
 """Version of the release, path, media type of the answer, query, media type of the body, and body:
@@ -151,6 +155,8 @@ class ResponseCache:
         Args:
             cacheable: under which the same request hits the cache from now on.
         """
+        if computation.stream is not None:
+            return await self._stream(request, key, computation.stream(form.media_type), form)
 
         async def body() -> bytes:
             began = perf_counter()
@@ -170,6 +176,31 @@ class ResponseCache:
         if cacheable is not None:
             self._requests.put(cacheable, known)
         return await self._respond(request, known, cached.body, cached.outcome)
+
+    async def _stream(
+        self, request: Request, key: CacheKey, body: AsyncIterator[bytes], form: Representation
+    ) -> Response:
+        """Return the response whose body is sent as it is made.
+
+        Its entity tag is of what decides the body, which is not known before its head is sent. It
+        is weak (RFC 9110 section 8.8.1): another machine may round a last digit otherwise.
+        """
+        tag = f"W/{etag_of(f'{__version__} {key}'.encode())}"
+        headers: Raw = [cache_header(Outcome.BYPASS), *form.headers]
+        headers += [(b"etag", tag.encode()), (b"cache-control", REVALIDATE.encode())]
+        if form.compressible:
+            headers.append((b"vary", b"Accept-Encoding"))
+        if etag_matches(request, tag.removeprefix("W/")):
+            return RawResponse(b"", headers, status=304)
+        headers.append((b"content-type", form.content_type))
+        parts = _timed(body, policy_of(request.scope).route)
+        if form.compressible and negotiate_coding(request.scope, ("gzip",)) == "gzip":
+            headers.append((b"content-encoding", b"gzip"))
+            parts = _compress_parts(parts)
+        first = await anext(parts)  # what cannot be computed is still a problem
+        response = StreamingResponse(_chain(first, parts))
+        response.raw_headers = headers
+        return response
 
     async def _respond(
         self, request: Request, known: CachedRequest, body: bytes, outcome: Outcome
@@ -197,6 +228,29 @@ class ResponseCache:
             if outcome is not Outcome.BYPASS:
                 self._encoded.put(key, encoded)
         return encoded
+
+
+async def _timed(body: AsyncIterator[bytes], endpoint: str) -> AsyncIterator[bytes]:
+    """Yield the parts of a body, and observe the time in which they were made and sent."""
+    began = perf_counter()
+    async for part in body:
+        yield part
+    COMPUTATION_SECONDS.observe(perf_counter() - began, endpoint)
+
+
+async def _compress_parts(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the parts of a body as those of one gzip member."""
+    stream = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW)
+    async for part in parts:
+        if compressed := await anyio.to_thread.run_sync(stream.compress, part):
+            yield compressed
+    yield stream.flush()
+
+
+async def _chain(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in others:
+        yield part
 
 
 def is_cache_bypassed(request: Request) -> bool:

@@ -48,6 +48,7 @@ _EXPECTED: Mapping[str, Callable[[Context], str]] = {
     "greater_than_equal": lambda context: f"A number of at least {context['ge']}",
     "less_than": lambda context: f"A number below {context['lt']}",
     "less_than_equal": lambda context: f"A number of at most {context['le']}",
+    "string_pattern_mismatch": lambda context: f"A text of the form {context['pattern']}",
     "string_too_short": lambda context: f"A text of at least {context['min_length']} characters",
     "string_too_long": lambda context: f"A text of at most {context['max_length']} characters",
 }

@@ -14,7 +14,7 @@ import anyio
 import orjson
 import structlog
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api.http.answered import AnsweredRequest
 from api.http.operation import Computation, Operation
@@ -92,6 +92,8 @@ class Repeater:
         """Queue a share of the requests that another release can answer too."""
         operation, request, payload, response, *_ = answered
         if self._chance() >= share or not is_repeatable(operation, payload):
+            return
+        if isinstance(response, StreamingResponse):  # not kept, and too large to be
             return
         if len(self._waiting) >= QUEUE:
             self._dropped()

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Protocol
 
 import anyio
@@ -31,6 +32,9 @@ wait for one over the whole hierarchy. They take 2 MB."""
 
 MAX_SMALL = 8
 """Concurrent small computations; further ones wait."""
+
+SUMMED_ROWS = 8_192
+"""Nodes whose days are added up at a time."""
 
 PAST_OUTPUTS = 4
 """Past origins whose outputs of the model are cached: 0.7 MB each for 1,870 nodes and 90 days, and
@@ -126,6 +130,27 @@ class Forecaster:
         if not engine.is_separable:
             return (await self._compute_all(origin, horizons))[nodes]
         return await self._compute_some(origin, horizons, nodes)
+
+    async def total(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return coherent forecasts of all nodes, added up over the horizons; shape (nodes,).
+
+        Args:
+            origin, horizons: as in `forecast`.
+
+        Raises:
+            RunnerError: see `forecast`.
+        """
+        engine = self.release.engine
+        if origin != engine.snapshot.newest_origin:
+            return np.asarray((await self.forecast(origin, horizons)).sum(axis=1))
+        # Block by block, because a copy of all nodes and days is large. A block is taken from the
+        # rows first: its sums have the bits of those over all rows, whose days are added one after
+        # the other. Of a single row they would be added in pairs, so every block has several.
+        mean = self.release.forecasts.mean
+        blocks = -(-len(mean) // SUMMED_ROWS)
+        ends = [len(mean) * block // blocks for block in range(blocks + 1)]
+        sums = [mean[start:end][:, horizons - 1].sum(axis=1) for start, end in pairwise(ends)]
+        return np.concatenate(sums)
 
     async def _compute_all(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
         engine = self.release.engine

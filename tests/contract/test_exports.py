@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,18 +27,20 @@ from storage.artifacts import Store
 from storage.audit import Actor
 from storage.database import open_database
 from storage.exports import ExportState, ExportStore, StoredExport
+from storage.remote import RemoteFolder
 from tests.contract.administered import Compose
 from tests.contract.administered import admin as admin  # a fixture
 from tests.contract.administered import compose as compose  # a fixture
 from tests.contract.composed import KeyClient, bearer, compose_application
 from tests.contract.conftest import FixedServing, LocalRunners
+from tests.integration.conftest import bucket as bucket  # a fixture
+from tests.integration.conftest import s3 as s3  # a fixture
 from tests.support.jobs import JOB_SECONDS, running_runner
 from tests.support.waiting import wait_until
 
 NOW = datetime.now(UTC)
 NODES = ["total", "store:1", "store:1/family:DAIRY"]
 SCOPES = {"batch", "forecast"}
-ANNA, BEN = bearer(SCOPES, subject="anna"), bearer(SCOPES, subject="ben")
 
 
 @pytest.fixture
@@ -111,6 +114,11 @@ def ended(url: str, own_store: Store, compose: Compose) -> Callable[..., StoredE
 def server(compose: Compose, own_store: Store) -> KeyClient:
     """A server without a runner, which sends the files of exports."""
     return compose(artifacts_dir=own_store.root)
+
+
+def caller(name: str) -> dict[str, str]:
+    """Return the headers of a caller, with a token that is new: on a busy machine one expires."""
+    return bearer(SCOPES, subject=name)
 
 
 def start(server: KeyClient, headers: dict[str, str] | None = None, **document: Any) -> Any:
@@ -251,14 +259,16 @@ def test_a_repeated_request_is_answered_with_the_export_that_has_ended(
 
 def test_a_caller_has_two_exports_at_a_time(expecting: KeyClient) -> None:
     for _ in range(MAX_UNFINISHED):
-        assert start(expecting, ANNA).status_code == 202
-    problem = expecting.problem(start(expecting, ANNA), Code.CONFLICT)
+        assert start(expecting, caller("anna")).status_code == 202
+    problem = expecting.problem(start(expecting, caller("anna")), Code.CONFLICT)
     assert "2 of your exports have not ended" in problem["detail"]
-    waiting = expecting.request("GET", "/exports", headers=ANNA).json()["exports"]
-    left = expecting.request("DELETE", f"/exports/{waiting[0]['id']}", headers=ANNA).json()
+    waiting = expecting.request("GET", "/exports", headers=caller("anna")).json()["exports"]
+    left = expecting.request(
+        "DELETE", f"/exports/{waiting[0]['id']}", headers=caller("anna")
+    ).json()
     assert [each["state"] for each in left["exports"]] == ["cancelled", "queued"]
-    assert start(expecting, ANNA).status_code == 202
-    assert start(expecting, BEN).status_code == 202
+    assert start(expecting, caller("anna")).status_code == 202
+    assert start(expecting, caller("ben")).status_code == 202
 
 
 def test_exports_that_wait_keep_no_other_job_out(
@@ -279,19 +289,21 @@ def test_a_caller_sees_its_own_exports_only(
     server: KeyClient, ended: Callable[..., StoredExport]
 ) -> None:
     ended()
-    assert len(server.request("GET", "/exports", headers=ANNA).json()["exports"]) == 1
-    assert server.request("GET", "/exports", headers=BEN).json() == {"exports": []}
+    assert len(server.request("GET", "/exports", headers=caller("anna")).json()["exports"]) == 1
+    assert server.request("GET", "/exports", headers=caller("ben")).json() == {"exports": []}
     for method in ("GET", "DELETE"):
-        response = server.request(method, "/exports/0123456789abcdef", headers=BEN)
+        response = server.request(method, "/exports/0123456789abcdef", headers=caller("ben"))
         server.problem(response, Code.NOT_FOUND)
     server.problem(server.get("/exports/nothing"), Code.NOT_FOUND)
 
 
 def test_another_callers_export_that_waits_is_not_found(expecting: KeyClient) -> None:
-    location = start(expecting, ANNA).headers["location"]
-    assert expecting.request("GET", location, headers=ANNA).json()["state"] == "queued"
+    location = start(expecting, caller("anna")).headers["location"]
+    assert expecting.request("GET", location, headers=caller("anna")).json()["state"] == "queued"
     for method in ("GET", "DELETE"):
-        expecting.problem(expecting.request(method, location, headers=BEN), Code.NOT_FOUND)
+        expecting.problem(
+            expecting.request(method, location, headers=caller("ben")), Code.NOT_FOUND
+        )
 
 
 def test_what_is_done_with_exports_is_in_the_audit_log(served: KeyClient) -> None:
@@ -310,7 +322,7 @@ def linked(server: KeyClient, ended: Callable[..., StoredExport]) -> dict[str, A
     """An export with a link."""
     ended()
     document: dict[str, Any] = server.request(
-        "GET", "/exports/0123456789abcdef", headers=ANNA
+        "GET", "/exports/0123456789abcdef", headers=caller("anna")
     ).json()
     return document
 
@@ -386,10 +398,10 @@ def test_a_link_that_was_altered_reads_nothing(
 
 
 def test_a_link_ends_with_its_export(server: KeyClient, linked: dict[str, Any]) -> None:
-    server.request("DELETE", f"/exports/{linked['id']}", headers=ANNA)
+    server.request("DELETE", f"/exports/{linked['id']}", headers=caller("anna"))
     server.problem(download(server, linked), Code.GONE)
-    assert server.request("GET", "/exports", headers=ANNA).json() == {"exports": []}
-    response = server.request("GET", f"/exports/{linked['id']}", headers=ANNA)
+    assert server.request("GET", "/exports", headers=caller("anna")).json() == {"exports": []}
+    response = server.request("GET", f"/exports/{linked['id']}", headers=caller("anna"))
     server.problem(response, Code.NOT_FOUND)
 
 
@@ -398,7 +410,7 @@ def test_a_link_is_never_valid_for_longer_than_its_export(
 ) -> None:
     soon = (datetime.now(UTC) + timedelta(minutes=5)).replace(microsecond=0)
     ended(expires_at=soon)
-    export = server.request("GET", "/exports/0123456789abcdef", headers=ANNA).json()
+    export = server.request("GET", "/exports/0123456789abcdef", headers=caller("anna")).json()
     assert datetime.fromisoformat(export["download_expires_at"]) == soon
 
 
@@ -414,6 +426,34 @@ def test_an_export_that_failed_says_why_and_has_no_link(
     server: KeyClient, ended: Callable[..., StoredExport]
 ) -> None:
     ended(state=ExportState.FAILED, detail="The disk is full.", rows=0, bytes=0, sha256="")
-    export = server.request("GET", "/exports/0123456789abcdef", headers=ANNA).json()
+    export = server.request("GET", "/exports/0123456789abcdef", headers=caller("anna")).json()
     assert (export["state"], export["detail"]) == ("failed", "The disk is full.")
     assert (export["download"], export["rows"], export["sha256"]) == (None, None, None)
+
+
+# --- in a bucket ------------------------------------------------------------------------------
+
+
+def test_the_link_to_a_file_in_a_bucket_is_signed_by_its_store(
+    compose: Compose,
+    own_store: Store,
+    ended: Callable[..., StoredExport],
+    bucket: str,
+    tmp_path: Path,
+) -> None:
+    server = compose(artifacts_dir=own_store.root, exports_url=bucket)
+    export = ended(folder=bucket)
+    (tmp_path / "file").write_bytes(b"of the bucket")
+    RemoteFolder(bucket).upload(tmp_path / "file", export.id)
+    answer = server.request("GET", f"/exports/{export.id}", headers=caller("anna")).json()
+    with urllib.request.urlopen(answer["download"], timeout=10) as response:
+        assert response.read() == b"of the bucket"
+        assert f"-{export.id}.csv" in response.headers["content-disposition"]
+
+
+def test_a_file_that_is_in_another_bucket_is_a_problem(
+    server: KeyClient, ended: Callable[..., StoredExport]
+) -> None:
+    export = ended(folder="s3://another/exports")
+    response = server.request("GET", f"/exports/{export.id}", headers=caller("anna"))
+    assert "EXPORTS_URL" in server.problem(response, Code.EXPORTS_UNAVAILABLE)["detail"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from api.schemas.requests import HORIZONS
@@ -13,6 +15,7 @@ from errors import Code
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM, FAVORITA
 from features.data.step import Step
+from middleware.headers import ARROW, CSV, JSON, PARQUET
 from storage.artifacts import Release
 
 TOLERANCE = 1e-6
@@ -218,3 +221,85 @@ def test_an_incomplete_previous_period_is_null(client: Any, newest: date) -> Non
     answer = client.get("/hierarchy", date=day(newest, 8), horizon=15, depth=0).json()
     assert answer["previous_date"] is None
     assert (answer["tree"]["previous"], answer["tree"]["trend"]) == (None, None)
+
+
+# --- trees that are sent as they are made -----------------------------------------------------
+
+FORMS = [pytest.param(form, id=form.rpartition(".")[2]) for form in (JSON, CSV, ARROW)]
+QUERIES = [
+    pytest.param({}, id="a day"),
+    pytest.param({"horizon": 30, "intervals": "80,95", "quantiles": "0.1"}, id="intervals"),
+    pytest.param({"node": "store:1", "depth": 1, "previous": "year"}, id="a part"),
+    pytest.param({"date": "2024-05-01", "intervals": "80"}, id="a day of the past"),
+]
+
+
+@pytest.fixture
+def streaming(client: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A server that sends every tree as it is made, three nodes at a time."""
+    monkeypatch.setattr("api.forecasts.hierarchy.STREAMED_NODES", 1)
+    monkeypatch.setattr("api.forecasts.hierarchy.NODES_OF_A_PART", 3)
+    return client
+
+
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_tree_that_is_streamed_is_byte_by_byte_the_one_that_is_not(
+    client: Any,
+    client_with: Any,
+    query: dict[str, Any],
+    form: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = {"params": query, "headers": {"accept": form}}
+    whole = client.request("GET", "/hierarchy", **options)
+    monkeypatch.setattr("api.forecasts.hierarchy.STREAMED_NODES", 1)
+    another = client_with()  # whose cache is empty
+    streamed = another.request("GET", "/hierarchy", **options)
+    assert (whole.headers["x-cache"], streamed.headers["x-cache"]) == ("miss", "bypass")
+    assert streamed.content == whole.content
+    assert streamed.headers["content-type"] == whole.headers["content-type"]
+    if form != ARROW:  # whose parts have heads of their own
+        monkeypatch.setattr("api.forecasts.hierarchy.NODES_OF_A_PART", 3)
+        assert another.request("GET", "/hierarchy", **options).content == whole.content
+
+
+def test_a_streamed_parquet_file_has_the_rows_of_the_table(streaming: Any) -> None:
+    parquet = streaming.request("GET", "/hierarchy", headers={"accept": PARQUET}).content
+    text = streaming.request("GET", "/hierarchy", headers={"accept": CSV}).content
+    frame = pl.read_parquet(io.BytesIO(parquet))
+    assert frame.equals(pl.read_csv(io.BytesIO(text), schema=frame.schema, null_values=[""]))
+
+
+def test_a_streamed_tree_is_compressed_for_clients_that_accept_it(streaming: Any) -> None:
+    plain = streaming.request("GET", "/hierarchy", headers={"accept-encoding": "identity"})
+    packed = streaming.request("GET", "/hierarchy", headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content  # decoded by the client
+
+
+def test_a_client_that_has_a_streamed_tree_gets_no_body(streaming: Any) -> None:
+    tag = streaming.get("/hierarchy").headers["etag"]
+    assert tag.startswith('W/"')
+    known = {"if-none-match": tag}
+    same = streaming.request("GET", "/hierarchy", headers=known)
+    assert (same.status_code, same.content) == (304, b"")
+    other = streaming.request("GET", "/hierarchy", params={"horizon": 2}, headers=known)
+    assert (other.status_code, other.headers["etag"] == tag) == (200, False)
+    table = streaming.request("GET", "/hierarchy", headers={**known, "accept": CSV})
+    assert table.status_code == 200
+
+
+def test_what_cannot_be_computed_of_a_streamed_tree_is_a_problem(
+    client_with: Any, runners: Any, monkeypatch: pytest.MonkeyPatch, newest: date
+) -> None:
+    monkeypatch.setattr("api.forecasts.hierarchy.STREAMED_NODES", 1)
+
+    class Failing:
+        async def infer(self, *arguments: object) -> None:
+            raise OSError("the runner is gone")
+
+    client = client_with(onnx=Failing())
+    response = client.get("/hierarchy", date=day(newest, -5))
+    client.problem(response, Code.INFERENCE_FAILED)

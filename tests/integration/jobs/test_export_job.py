@@ -31,7 +31,7 @@ from lifecycle.jobs import JobKind, State
 from storage.artifacts import ArtifactError, Store
 from storage.exports import ExportState, ExportStore
 from storage.remote import RemoteFolder
-from tests.support.jobs import ANNA, JOB_SECONDS, Desk, RunningRunner
+from tests.support.jobs import ANNA, JOB_SECONDS, Desk, RunningRunner, running_runner
 from tests.support.waiting import wait_until
 
 NAME = "35663b4b0f2a9c11"
@@ -150,17 +150,13 @@ def test_the_days_of_a_node_do_not_depend_on_the_chunk_that_has_them(
 
 
 def test_what_has_expired_is_removed_with_its_file_and_its_job(
-    own_store: Store,
-    make: Make,
-    exports: ExportStore,
-    queue: JobQueue,
-    desk: Desk,
-    runner: RunningRunner,
+    own_store: Store, exports: ExportStore, queue: JobQueue, desk: Desk, url: str, tmp_path: Path
 ) -> None:
-    job = desk.finish(desk.add(JobKind.EXPORT, **request_of(own_store, nodes=["total"])))
+    with running_runner(url, own_store, tmp_path, tmp_path / "runner.log"):  # it sweeps, too
+        job = desk.finish(desk.add(JobKind.EXPORT, **request_of(own_store, nodes=["total"])))
     assert job.state is State.SUCCEEDED, job.detail
     files = ExportFiles(own_store, None)
-    for name in ("left", ".part-left", ".part-running"):
+    for name in ("left", ".part-left", f".part-{job.id}", ".part-running"):
         (files.folder / name).write_bytes(b"x")
     sweep_exports(exports, files, queue, {"running"})
     assert folder_of(own_store) == [".part-running", job.id]

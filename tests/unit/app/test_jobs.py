@@ -57,6 +57,16 @@ def test_the_end_of_a_job_is_a_log_line_and_counted(
     assert REGISTRY.get_sample_value("mlrf_jobs_total", labels) == before + 1
 
 
+def test_a_payload_which_may_name_a_thousand_nodes_is_not_logged() -> None:
+    job = job_of(State.SUCCEEDED, JobKind.EXPORT)
+    request = {"snapshot": "s", "payload": {"nodes": ["total"] * 1000}}
+    with capture_logs() as lines:
+        report_end(job.model_copy(update={"request": request}))
+    (line,) = lines
+    assert (line["event"], line["snapshot"]) == ("export_succeeded", "s")
+    assert "payload" not in line
+
+
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])
 def test_a_payload_which_may_name_a_thousand_nodes_is_not_logged() -> None:
     job = job_of(State.SUCCEEDED, JobKind.EXPORT)

@@ -148,10 +148,10 @@ def test_the_key_is_not_sent_to_where_a_link_leads(
 ) -> None:
     server = Server(linked(link))
     call(server, "download_export", "0123", tmp_path / "file")
-    requested, downloaded = server.requests
-    assert requested.headers["x-api-key"] == KEY
-    assert str(downloaded.url) == url
-    assert KEY not in str(downloaded.headers)
+    first, second = server.requests
+    assert first.headers["x-api-key"] == KEY
+    assert str(second.url) == url
+    assert KEY not in str(second.headers)
 
 
 @both

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import orjson
 import pytest
 from numpy.typing import NDArray
 
 from api.forecasts.hierarchy import way_of
-from api.forecasts.tree import NodeDocument, Tree
+from api.forecasts.tree import NodeDocument, Tree, close_tree, encode_nodes, nodes_below
 from api.schemas.requests import HierarchyQuery
 from errors import Code, Problem
 from features.data.hierarchy import Hierarchy
@@ -49,7 +50,21 @@ def ask(
     hierarchy: Hierarchy, values: NDArray[np.float64], depth: int | None = None, **query: str
 ) -> NodeDocument:
     way, row = way_of(hierarchy, HierarchyQuery.model_validate(query))
-    return Tree(hierarchy, values, previous=None, way=way).below(row, depth)
+    return nested(Tree(hierarchy, values, previous=None, way=way), row, depth)
+
+
+def nested(
+    tree: Tree, row: int = 0, depth: int | None = None, *, at_a_time: int = 1000
+) -> NodeDocument:
+    """Return a tree as its JSON has it, written some nodes at a time."""
+    nodes = list(nodes_below(tree.hierarchy, tree.way, row, depth))
+    parts, before = [], None
+    for start in range(0, len(nodes), at_a_time):
+        some = nodes[start : start + at_a_time]
+        parts.append(encode_nodes(some, [tree.document(node.row) for node in some], before))
+        before = some[-1]
+    document: NodeDocument = orjson.loads(b"".join(parts) + close_tree(nodes[-1]))
+    return document
 
 
 @pytest.mark.parametrize("way", ["store", "family"])
@@ -212,9 +227,18 @@ def test_the_trend_compares_with_past_sales(
 ) -> None:
     """A node without sales has no trend."""
     before = hierarchy.aggregate(np.array([0.0, 1.0, 2.0, 8.0, 16.0]))
-    tree = Tree(hierarchy, values, previous=before, way=("total", "store", "bottom")).below(0, None)
+    tree = nested(Tree(hierarchy, values, previous=before, way=("total", "store", "bottom")))
     for node in walk(tree):
         sold = before[hierarchy.index[node["id"]]]
         assert node["previous"] == sold
         assert node["trend"] == (pytest.approx(node["prediction"] / sold - 1) if sold else None)
     assert [node["id"] for node in walk(tree) if node["trend"] is None] == ["store:2/family:DELI"]
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 3, 5])
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_tree_is_the_same_in_whatever_parts_it_is_written(
+    hierarchy: Hierarchy, values: NDArray[np.float64], depth: int, at_a_time: int
+) -> None:
+    tree = Tree(hierarchy, values, previous=None, way=("total", "store", "bottom"))
+    assert nested(tree, 0, depth, at_a_time=at_a_time) == nested(tree, 0, depth)

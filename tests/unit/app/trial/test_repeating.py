@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api.admin.models import promote_model
 from api.forecasts.explain import explain
@@ -91,3 +91,15 @@ def test_a_share_of_the_requests_is_repeated() -> None:
         offer(repeater, share=0.1)
     anyio.run(repeater.repeat_waiting, lambda: broken)
     assert [(each.route, each.failed) for each in repeated] == [("POST /forecast", True)]
+
+
+def test_an_answer_that_is_streamed_is_not_repeated() -> None:
+    """Nothing of it is kept to compare with."""
+    repeated: list[Repeated] = []
+    repeater = Repeater(repeated.append, lambda: None, chance=lambda: 0.0)
+    response = StreamingResponse(iter([b"{}"]))
+    request = Request(http_scope())
+    answered = AnsweredRequest(forecast_node, request, PAYLOAD, response, None, False)
+    repeater.offer(1, answered, 0.1)
+    anyio.run(repeater.repeat_waiting, lambda: object())
+    assert repeated == []

@@ -217,3 +217,26 @@ def test_a_scenario_of_a_series_does_not_wait_for_those_of_the_total(
 def test_a_store_of_the_favorita_data_counts_as_small() -> None:
     families, days = 33, 90
     assert families * days <= SMALL_ROWS
+
+
+# --- sums of days -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [2, 7, 10_000])
+@pytest.mark.parametrize("days", [1, 15, 90])
+def test_sums_of_all_nodes_have_the_bits_of_those_of_a_whole_forecast(
+    forecaster: Forecaster, monkeypatch: pytest.MonkeyPatch, rows: int, days: int
+) -> None:
+    """In whatever blocks the nodes are added up."""
+    monkeypatch.setattr("models.serving.forecaster.SUMMED_ROWS", rows)
+    horizons = np.arange(1, days + 1)
+    origin = forecaster.release.engine.snapshot.newest_origin
+    whole = anyio.run(forecaster.forecast, origin, horizons).sum(axis=1)
+    np.testing.assert_array_equal(anyio.run(forecaster.total, origin, horizons), whole)
+
+
+def test_sums_from_a_past_origin_are_those_of_its_forecast(
+    forecaster: Forecaster, past: int
+) -> None:
+    whole = anyio.run(forecaster.forecast, past, HORIZONS).sum(axis=1)
+    np.testing.assert_array_equal(anyio.run(forecaster.total, past, HORIZONS), whole)
