@@ -52,6 +52,7 @@ from training.engines.watched_workers import (
     WatchedWorkers,
     WorkerLostError,
     list_workers,
+    reporting_lost_scheduler,
     require_workers,
     watched_workers,
 )
@@ -114,7 +115,7 @@ class DaskBackend:
         task = _Task(folder, builder.contract, recipe, last_target)
         boosters: dict[str, lgb.Booster] = {}
         lost: list[str] = []
-        with self._exclusive(clock):
+        with reporting_lost_scheduler(self.client), self._exclusive(clock):
             while True:
                 workers = require_workers(self.client)
                 require_memory(
@@ -146,6 +147,7 @@ class DaskBackend:
         (https://github.com/lightgbm-org/LightGBM/issues/4942). A lock of a client that ended is
         released by the scheduler.
         """
+        list_workers(self.client)  # raises if there is no scheduler, for which a lock would wait
         lock = Lock(_LOCK, scheduler_rpc=self.client.scheduler, loop=self.client.loop)
         if not lock.acquire(timeout=_LOCK_SECONDS):
             with clock.step("wait for another training on the cluster"):
@@ -153,7 +155,7 @@ class DaskBackend:
         try:
             yield
         finally:
-            if self.client.status == "running":
+            with suppress(OSError):  # without a scheduler there is no lock
                 lock.release()
 
     def _restart(self, addresses: Sequence[str]) -> None:

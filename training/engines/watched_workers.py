@@ -177,6 +177,16 @@ def list_workers(client: Client) -> dict[str, dict[str, Any]]:
     return workers
 
 
+@contextmanager
+def reporting_lost_scheduler(client: Client) -> Iterator[None]:
+    """Raise `SchedulerLostError` in place of what Dask raises once the scheduler is gone."""
+    try:
+        yield
+    except OSError:
+        list_workers(client)  # otherwise the error has another cause
+        raise
+
+
 def require_workers(client: Client) -> dict[str, dict[str, Any]]:
     """Return what the scheduler knows of its workers, of which there is at least one.
 

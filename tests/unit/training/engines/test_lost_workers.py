@@ -171,3 +171,17 @@ def test_a_training_ends_in_an_error_when_the_scheduler_is_killed(
         dask_backend(trained.snapshots, scheduler=processes.address, workers=2) as backend,
     ):
         fit(backend, builder, long, KillingReporter(processes.scheduler.kill, step))
+
+
+def test_a_training_after_the_loss_of_the_scheduler_ends_in_an_error(
+    trained: Store, builder: MatrixBuilder, quick: Recipe, tmp_path: Path
+) -> None:
+    """Such as the second of several fits."""
+    with (
+        dask_processes(tmp_path, workers=1) as processes,
+        dask_backend(trained.snapshots, scheduler=processes.address, workers=1) as backend,
+    ):
+        processes.scheduler.kill()
+        wait_until(lambda: backend.client.status != "running")
+        with pytest.raises(SchedulerLostError, match="start it again"):
+            fit(backend, builder, quick, KillingReporter(lambda: None, "never"))
