@@ -6,7 +6,7 @@ so that no feature can look ahead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -91,19 +91,25 @@ class PastState:
         }
         return replace(self, node={**self.node, **_to_float32(pooled)})
 
-    def join(self, below: PastState, part: Part) -> PastState:
-        """Return this state, of the upper nodes, with that of a part of the bottom series."""
+    @staticmethod
+    def join(states: Sequence[PastState], part: Part | None = None) -> PastState:
+        """Return one state of the nodes of several, in their order.
 
-        def join(above: Mapping[str, Floats], values: Mapping[str, Floats]) -> dict[str, Floats]:
-            return {name: np.concatenate((above[name], values[name])) for name in above}
+        Args:
+            part: the bottom series among them, beside all upper nodes.
+        """
+
+        def join(block: str) -> dict[str, Floats]:
+            blocks = [getattr(state, block) for state in states]
+            return {name: np.concatenate([each[name] for each in blocks]) for name in blocks[0]}
 
         return replace(
-            self,
-            node=join(self.node, below.node),
-            weekday=join(self.weekday, below.weekday),
-            monthday=join(self.monthday, below.monthday),
-            ahead=join(self.ahead, below.ahead),
-            sold=np.concatenate((self.sold, below.sold)),
+            states[0],
+            node=join("node"),
+            weekday=join("weekday"),
+            monthday=join("monthday"),
+            ahead=join("ahead"),
+            sold=np.concatenate([state.sold for state in states]),
             part=part,
         )
 

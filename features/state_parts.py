@@ -79,10 +79,15 @@ class UpperPast:
             past[covariate.name] = of_past.of_nodes(covariate)
             planned[covariate.name] = scale_plan(covariate, around.of_nodes(covariate))
         common = CommonPast.at(snapshot, origin)
-        upper = slice(0, snapshot.hierarchy.n_upper)
-        state, responses = measure_nodes(snapshot, common, upper, past)
-        state = state.with_pooled({name: each.slope for name, each in responses.items()})
-        return cls(snapshot, common, state, planned, lead)
+        upper, size = snapshot.hierarchy.n_upper, max(1, *map(len, parts))
+        states = []
+        for start in range(0, upper, size):
+            nodes = slice(start, min(start + size, upper))
+            own = {name: values[nodes] for name, values in past.items()}
+            state, responses = measure_nodes(snapshot, common, nodes, own)
+            pooled = {name: each.slope for name, each in responses.items()}  # a group of its own
+            states.append(state.with_pooled(pooled))
+        return cls(snapshot, common, PastState.join(states), planned, lead)
 
     @property
     def plans(self) -> Plans:
@@ -102,7 +107,7 @@ class UpperPast:
         below, _ = measure_nodes(snapshot, self.common, nodes, self._past_values(part))
         group = snapshot.pooled_group[nodes] - snapshot.hierarchy.n_upper
         below = below.with_pooled({name: slopes[group] for name, slopes in pooled.items()})
-        return self.state.join(below, part)
+        return PastState.join((self.state, below), part)
 
     def plans_of(self, part: Part) -> Plans:
         """Return the plans of the upper nodes and of a part's series."""
