@@ -14,10 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from app.vitals import proportional_memory
 from features.data.snapshot_files import KIND as SNAPSHOT
 from load.library import scale_run, startup
-from load.library.cluster_simulation import Cluster, Phase, Run, simulate
+from load.library.cluster_simulation import Cluster, Phase, simulate
 from load.library.large_tables import multiply_tables
 from load.library.memory import MIB
 from load.library.processes import run_module
@@ -51,7 +50,7 @@ class Measured:
         build, score: seconds of the refresh.
         verify: seconds in which a server reads the release's files against their digests.
         ready: seconds until a server is ready.
-        memory: of a worker, bytes, shared pages divided.
+        memory: of a worker alone, bytes: without the pages of files, which workers share.
         tables, snapshot, forecasts: bytes on disk.
         peak: largest memory of the refresh, bytes.
     """
@@ -120,7 +119,7 @@ def _start(store: Store) -> tuple[float, int]:
         with start_server(Path(scratch), store.root.resolve(), **settings) as server:
             server.wait_for("/readyz")
             ready = perf_counter()
-            memory = max(proportional_memory(worker.pid) or 0 for worker in server.workers())
+            memory = max(worker.memory_full_info().uss for worker in server.workers())
     return ready - began, memory
 
 
@@ -149,32 +148,36 @@ def _table_of_sizes(
 ) -> Table:
     return Table(
         id="scale",
-        caption="Larger retailers, by simulation: a refresh on workers of one core that share a "
-        f"volume of {_VOLUME / 1e6:,.0f} MB/s, one loss of a worker in 100 hours, parts of "
-        f"{_PART_SERIES:,} series; and a server of the release, by the growth between the sizes "
-        "that were measured. Per million is the workers' time for a million series.",
+        caption="Larger retailers, by simulation: a refresh whose snapshot is built in one process "
+        "and scored on workers of one core that share a volume of "
+        f"{_VOLUME / 1e6:,.0f} MB/s, one loss of a worker in 100 hours, parts of "
+        f"{_PART_SERIES:,} series; what it would be if workers built the snapshot too; and a "
+        "server of the release, by the growth between the sizes that were measured. Per million "
+        "is the workers' time for scoring a million series.",
         columns=(
-            *("series", "workers", "refresh h", "of it one process h", "workers busy"),
-            *("volume busy", "parts lost", "worker hours per million", "release GiB"),
-            *("ready s", "worker MiB"),
+            *("series", "workers", "build h", "score h", "parts lost", "workers busy"),
+            *("volume busy", "worker hours per million", "both on workers h"),
+            *("release GiB", "ready s", "worker MiB"),
         ),
-        rows=tuple(row for size in series for row in _rows_ofsize_of(small, large, size, workers)),
+        rows=tuple(row for size in series for row in _rows_of_size(small, large, size, workers)),
     )
 
 
-def _rows_ofsize_of(
+def _rows_of_size(
     small: Measured, large: Measured, series: int, workers: tuple[int, ...]
 ) -> Iterator[tuple[Cell, ...]]:
     factor, parts = series / large.series, math.ceil(series / _PART_SERIES)
-    release = factor * (large.snapshot + large.forecasts)
+    build, score = phases_of(large, series)
+    alone = simulate(build, Cluster(1, _VOLUME, losses=0), parts)
     for count in workers:
         cluster = Cluster(count, _VOLUME)
-        runs = [simulate(phase, cluster, parts) for phase in phases_of(large, series)]
-        whole = sum(run.seconds for run in runs)
+        scored, divided = (simulate(phase, cluster, parts) for phase in (score, build))
         yield (
-            *(f"{series:,}", count, whole / _HOUR, sum(run.afterwards for run in runs) / _HOUR),
-            *(_mean(runs, "busy"), _mean(runs, "transferring"), sum(run.lost for run in runs)),
-            *(whole * count / _HOUR / series * 1e6, release / 2**30),
+            *(f"{series:,}", count, alone.seconds / _HOUR, scored.seconds / _HOUR, scored.lost),
+            *(scored.busy, scored.transferring),
+            scored.seconds * count / _HOUR / series * 1e6,
+            (divided.seconds + scored.seconds) / _HOUR,
+            factor * (large.snapshot + large.forecasts) / 2**30,
             *(_grow(small, large, "ready", series), _grow(small, large, "memory", series) / MIB),
         )
 
@@ -182,8 +185,8 @@ def _rows_ofsize_of(
 def phases_of(measured: Measured, series: int) -> list[Phase]:
     """Return the phases of a refresh of so many series.
 
-    The one process appends what the parts of the snapshot wrote, and reads it again for its digest;
-    forecasts are small, but are read, made coherent and written by it.
+    Parts write into the files of the snapshot, which one process reads again for their digests. It
+    makes the forecasts coherent too, and writes them: they are small.
     """
     factor = series / measured.series
     snapshot, forecasts = factor * measured.snapshot, factor * measured.forecasts
@@ -195,7 +198,7 @@ def phases_of(measured: Measured, series: int) -> list[Phase]:
             seconds=factor * measured.build,
             read=factor * measured.tables,
             written=snapshot,
-            afterwards=2 * snapshot / _VOLUME + hashing * share,
+            afterwards=snapshot / _VOLUME + hashing * share,
         ),
         Phase(
             SCORE,
@@ -205,13 +208,6 @@ def phases_of(measured: Measured, series: int) -> list[Phase]:
             afterwards=2 * forecasts / _VOLUME + hashing * (1 - share),
         ),
     ]
-
-
-def _mean(runs: list[Run], name: str) -> float:
-    """Return a share of the time of the parts of all phases."""
-    spans = [run.seconds - run.afterwards for run in runs]
-    weighted = sum(getattr(run, name) * span for run, span in zip(runs, spans, strict=True))
-    return float(weighted / sum(spans))
 
 
 def _grow(small: Measured, large: Measured, name: str, series: int) -> float:
