@@ -305,6 +305,10 @@ class Runner:
         A result counts even if the job was cancelled: what it reports has happened.
         """
         code = process.wait()
+        log = log_path(self._store, job.id)
+        with suppress(OSError):
+            if not log.stat().st_size:  # before the end is recorded, so that no reader sees it
+                log.unlink()
         if process.result is not None:
             self._end(job, State.SUCCEEDED, process, result=process.result)
         elif wanted is State.CANCELLED:
@@ -317,10 +321,6 @@ class Runner:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             detail = f"The job was interrupted: its process ended with {how}."
             self._end(job, State.FAILED, process, detail=detail)
-        log = log_path(self._store, job.id)
-        with suppress(OSError):
-            if not log.stat().st_size:
-                log.unlink()
 
     def _end(
         self,
