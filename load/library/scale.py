@@ -168,12 +168,12 @@ def _rows_of_size(
 ) -> Iterator[tuple[Cell, ...]]:
     factor, parts = series / large.series, math.ceil(series / _PART_SERIES)
     build, score = phases_of(large, series)
-    alone = simulate(build, Cluster(1, _VOLUME, losses=0), parts)
+    undivided = simulate(build, Cluster(1, _VOLUME, losses=0), parts)
     for count in workers:
         cluster = Cluster(count, _VOLUME)
         scored, divided = (simulate(phase, cluster, parts) for phase in (score, build))
         yield (
-            *(f"{series:,}", count, alone.seconds / _HOUR, scored.seconds / _HOUR, scored.lost),
+            *(f"{series:,}", count, undivided.seconds / _HOUR, scored.seconds / _HOUR, scored.lost),
             *(scored.busy, scored.transferring),
             scored.seconds * count / _HOUR / series * 1e6,
             (divided.seconds + scored.seconds) / _HOUR,
@@ -213,5 +213,5 @@ def phases_of(measured: Measured, series: int) -> list[Phase]:
 def _grow(small: Measured, large: Measured, name: str, series: int) -> float:
     """Return a figure of a server of so many series, on the line through the measured ones."""
     low, high = float(getattr(small, name)), float(getattr(large, name))
-    slope = (high - low) / (large.series - small.series)
+    slope = max(high - low, 0) / (large.series - small.series)  # of tiny sizes it is noise
     return high + slope * (series - large.series)

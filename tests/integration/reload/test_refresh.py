@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -178,8 +179,8 @@ def test_a_bundle_that_is_promoted_while_forecasting_stays(
     newer = Release(create_other_bundle(own_store), own_store.current().snapshot)
     loaded: list[Release] = []
 
-    def load(store: Store, release: Release) -> object:
-        result = load_release(store, release)
+    def load(store: Store, release: Release, **more: Any) -> object:
+        result = load_release(store, release, **more)
         if not loaded:
             store.promote(newer)
         loaded.append(release)

@@ -50,7 +50,7 @@ def test_far_days_have_the_intervals_of_the_last_known_ones(release: LoadedRelea
     sold = np.ones(1, dtype=np.bool_)
     lower, upper = release.intervals.bounds(nodes, mean, days, 80, sold=sold)
     widths = (upper - lower)[0]
-    assert widths[2] >= widths[0] > 0
+    assert widths[2] >= 0.9 * widths[0] > 0  # of errors of other lengths of the same origins
     assert widths[1] == pytest.approx(widths[2], rel=0.2)
 
 
