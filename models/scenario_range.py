@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
 from features.data.specification import Kind
-from features.matrix import Covariates, known_covariates
+from features.matrix import Covariates
 from models.scenario import HOLIDAY, Adjustment, bottoms_below, with_values
 
 FAR = 2.0
@@ -82,17 +82,17 @@ def _warn_of_end(covariate: str, last: date, requested: date) -> ScenarioWarning
 
 
 def find_unseen_values(
-    snapshot: Snapshot, origin: int, node: int, adjustments: Sequence[Adjustment]
+    covariates: Covariates, node: int, adjustments: Sequence[Adjustment]
 ) -> list[ScenarioWarning]:
     """Return warnings about adjusted values outside of what the data have, series by series.
 
     Args:
-        origin: of the scenario.
+        covariates: known at the origin of the scenario.
         node: row of the hierarchy below which the adjustments apply.
         adjustments: that can be made.
     """
+    snapshot = covariates.snapshot
     bottoms = bottoms_below(snapshot.hierarchy, node)
-    covariates = known_covariates(snapshot, origin)
     return [
         warning
         for adjustment in adjustments

@@ -28,7 +28,6 @@ from errors import Code, Problem
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM
-from features.matrix import known_covariates
 from middleware.context import context_of
 from models.serving.forecaster import Forecaster
 
@@ -213,8 +212,7 @@ def _series_row(snapshot: Snapshot, payload: RowRequest) -> int:
 def _row_from_snapshot(forecaster: Forecaster, node: int, window: ForecastWindow) -> Row:
     """Return the row of a bottom series and the first day of a window, from the snapshot."""
     engine = forecaster.release.engine
-    covariates = known_covariates(engine.snapshot, window.origin)
-    state = engine.state(window.origin)
+    state, covariates = engine.state(window.origin), engine.covariates(window.origin)
     row: Row = engine.builder.matrix(state, covariates, np.array([node]), window.horizons)[0]
     return row
 

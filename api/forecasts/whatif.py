@@ -50,9 +50,12 @@ async def whatif(forecaster: Forecaster, payload: WhatifRequest) -> Computation[
             snapshot.hierarchy, compared.baseline, compared.scenario, compared.predicted
         )
         warnings = find_shortened(snapshot, requested, adjustments)
-        warnings += await anyio.to_thread.run_sync(
-            find_unseen_values, snapshot, window.origin, row, adjustments
-        )
+
+        def find_unseen() -> list[ScenarioWarning]:
+            covariates = forecaster.release.engine.covariates(window.origin)
+            return find_unseen_values(covariates, row, adjustments)
+
+        warnings += await anyio.to_thread.run_sync(find_unseen)
         return _whatif_answer(
             forecaster,
             window,

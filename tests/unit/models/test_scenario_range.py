@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from features.data.snapshot import Snapshot
+from features.matrix import known_covariates
 from models.scenario import HOLIDAY, Adjustment
 from models.scenario_range import ScenarioWarning, WarningCode, find_unseen_values
 from tests.support.retailer import FIRST, PLAIN, snapshot_of, with_values
@@ -33,7 +34,7 @@ def adjust(
     """Return the warnings of an adjustment on the first ten days ahead, by default of all."""
     origin = snapshot.newest_origin
     adjustment = Adjustment(covariate, op, value, origin + 1, origin + 10)
-    return find_unseen_values(snapshot, origin, row, [adjustment])
+    return find_unseen_values(known_covariates(snapshot, origin), row, [adjustment])
 
 
 def one(snapshot: Snapshot, *adjustment: object, **more: object) -> ScenarioWarning:
