@@ -32,6 +32,17 @@ def read_certificates(settings: ClusterSettings) -> Certificates | None:
     return Certificates(*files.values())
 
 
+def access_of(scheduler: str | None, settings: ClusterSettings) -> Certificates | None:
+    """Return the certificates for a scheduler, and warn if it is used without.
+
+    Raises:
+        InputError: see `read_certificates`.
+    """
+    certificates = read_certificates(settings)
+    warn_if_exposed(scheduler)
+    return certificates
+
+
 def warn_if_exposed(scheduler: str | None) -> None:
     """Warn of a scheduler whose connections leave this machine without encryption."""
     from lifecycle.parts.dask_security import is_exposed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.cluster import read_certificates, warn_if_exposed
+from cli.cluster import access_of
 from cli.inputs import extra
 from config.topics import ClusterSettings
 from errors import InputError
@@ -63,8 +63,7 @@ def open_scoring(
         return
     with extra("dask"):
         from lifecycle.parts.scoring import dask_scoring
-    certificates = read_certificates(ClusterSettings())
-    warn_if_exposed(scheduler)
+    certificates = access_of(scheduler, ClusterSettings())
     with dask_scoring(
         store, scheduler=scheduler, workers=workers, certificates=certificates
     ) as score_parts:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
-from cli.cluster import read_certificates, warn_if_exposed
+from cli.cluster import access_of
 from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_scoring
 from cli.inputs import Data, RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
@@ -250,13 +250,11 @@ def _open_engine(
     with extra("dask"):
         from training.engines.dask_backend import dask_backend
     settings = ClusterSettings()
-    certificates = read_certificates(settings)
-    warn_if_exposed(scheduler)
     with dask_backend(
         store.snapshots,
         scheduler=scheduler,
         workers=workers,
-        certificates=certificates,
+        certificates=access_of(scheduler, settings),
         fit_ports=settings.fit_ports,
     ) as engine:
         yield engine

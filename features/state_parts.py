@@ -100,14 +100,21 @@ class UpperPast:
         nodes = part.nodes(snapshot.hierarchy.n_upper)
         return measure_responses(snapshot, self.common, nodes, self._past_values(part))
 
+    def pool(self, parts: Sequence[Part]) -> Pooled:
+        """Return the pooled responses of all parts, computed one part after the other."""
+        return pool_responses(self.snapshot, [self.responses_of(part) for part in parts])
+
     def state_of(self, part: Part, pooled: Pooled) -> PastState:
         """Return the state of the upper nodes and of a part's series."""
+        return PastState.join((self.state, self.state_below(part, pooled)), part)
+
+    def state_below(self, part: Part, pooled: Pooled) -> PastState:
+        """Return the state of a part's series, without the upper nodes."""
         snapshot = self.snapshot
         nodes = part.nodes(snapshot.hierarchy.n_upper)
         below, _ = measure_nodes(snapshot, self.common, nodes, self._past_values(part))
         group = snapshot.pooled_group[nodes] - snapshot.hierarchy.n_upper
-        below = below.with_pooled({name: slopes[group] for name, slopes in pooled.items()})
-        return PastState.join((self.state, below), part)
+        return below.with_pooled({name: slopes[group] for name, slopes in pooled.items()})
 
     def plans_of(self, part: Part) -> Plans:
         """Return the plans of the upper nodes and of a part's series."""
@@ -173,20 +180,18 @@ def pool_responses(snapshot: Snapshot, responses: Sequence[Mapping[str, Response
     return pooled
 
 
-def state_in_parts(snapshot: Snapshot, origin: int, parts: Sequence[Part]) -> PastState:
+def state_in_parts(past: UpperPast, pooled: Pooled, parts: Sequence[Part]) -> PastState:
     """Return `features.state.state_at`, with the memory of one part beside that of the result."""
-    past = UpperPast.at(snapshot, origin, parts)
-    pooled = pool_responses(snapshot, [past.responses_of(part) for part in parts])
-    upper, count = snapshot.hierarchy.n_upper, len(snapshot.hierarchy)
-    arrays: dict[str, NDArray[np.generic]] = {
-        name: np.empty((count, *values.shape[1:]), dtype=values.dtype)
-        for name, values in past.state.to_arrays().items()
-    }
+    hierarchy = past.snapshot.hierarchy
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name, values in past.state.to_arrays().items():
+        arrays[name] = np.empty((len(hierarchy), *values.shape[1:]), dtype=values.dtype)
+        arrays[name][: hierarchy.n_upper] = values
     for part in parts:
-        for name, values in past.state_of(part, pooled).to_arrays().items():
-            arrays[name][:upper] = values[:upper]
-            arrays[name][part.nodes(upper)] = values[upper:]
-    return PastState.of_arrays(snapshot, origin, arrays)
+        nodes = part.nodes(hierarchy.n_upper)
+        for name, values in past.state_below(part, pooled).to_arrays().items():
+            arrays[name][nodes] = values
+    return PastState.of_arrays(past.snapshot, past.common.origin, arrays)
 
 
 def _as_nodes(values: Floats) -> Values64:

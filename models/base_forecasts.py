@@ -16,7 +16,7 @@ from features.data.series_part import Part
 from features.data.snapshot import Snapshot
 from features.matrix import Covariates, MatrixBuilder, Plans
 from features.state import PastState
-from features.state_parts import Pooled, UpperPast, pool_responses
+from features.state_parts import Pooled, UpperPast
 from models.baselines import Baseline, forecast_by_rule
 from models.bundle import Bundle
 
@@ -133,7 +133,7 @@ def score_parts_here(
         horizons: days after it.
         progress: called with parts done and all parts.
     """
-    pooled = pool_responses(past.snapshot, [past.responses_of(part) for part in parts])
+    pooled = past.pool(parts)
     for number, part in enumerate(parts, start=1):
         yield part, forecaster.forecast_part(past, part, pooled, horizons)
         progress(number, len(parts))

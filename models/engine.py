@@ -18,7 +18,7 @@ from features.data.series_part import Part
 from features.data.snapshot import Snapshot
 from features.matrix import Covariates, known_covariates
 from features.state import PastState, state_at
-from features.state_parts import Pooled, UpperPast, pool_responses, state_in_parts
+from features.state_parts import Pooled, UpperPast, state_in_parts
 from models import base_forecasts
 from models.adaptation import Adaptation
 from models.analogues import Analogues
@@ -53,6 +53,7 @@ class ForecastEngine:
         self.intervals = self._make_intervals(None)
         self.unseen_series = bundle.find_unseen(snapshot)
         self._past_states: LRUCache[int, PastState] = LRUCache(_PAST_STATES)
+        self._covariates: LRUCache[int, Covariates] = LRUCache(_PAST_STATES)
         self._pasts: LRUCache[int, tuple[UpperPast, Pooled]] = LRUCache(_PAST_STATES)
         self._lock = RLock()
         self.analogues = self._find_analogues()
@@ -97,7 +98,7 @@ class ForecastEngine:
     def _compute_state(self, origin: int) -> PastState:
         if not self.is_divided:
             return state_at(self.snapshot, origin)
-        return state_in_parts(self.snapshot, origin, self._parts)
+        return state_in_parts(*self._past_of(origin), self._parts)
 
     @property
     def is_divided(self) -> bool:
@@ -111,8 +112,7 @@ class ForecastEngine:
     @cachedmethod(lambda self: self._pasts, lock=lambda self: self._lock)
     def _past_of(self, origin: int) -> tuple[UpperPast, Pooled]:
         past = UpperPast.at(self.snapshot, origin, self._parts)
-        responses = [past.responses_of(part) for part in self._parts]
-        return past, pool_responses(self.snapshot, responses)
+        return past, past.pool(self._parts)
 
     def missing_covariates(self) -> dict[str, float]:
         """Return the share of the days ahead of all series that lack a covariate, by its name."""
@@ -120,9 +120,13 @@ class ForecastEngine:
         return {name: float(np.isnan(each).mean()) for name, each in values.items()}
 
     def covariates(self, origin: int) -> Covariates:
-        """Return the covariates as they were known at an origin; those of the newest are cached."""
+        """Return the covariates as they were known at an origin; cached as `state` is."""
         if origin == self.snapshot.newest_origin:
             return self._newest_covariates
+        return self._past_covariates(origin)
+
+    @cachedmethod(lambda self: self._covariates, lock=lambda self: self._lock)
+    def _past_covariates(self, origin: int) -> Covariates:
         return known_covariates(self.snapshot, origin)
 
     @cached_property

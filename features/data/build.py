@@ -324,15 +324,8 @@ def _parts_of(tables: Tables) -> Sequence[TablePart]:
     """Return the parts in which tables are stored, or all of them as one."""
     if tables.stored is not None:
         return tables.stored.parted.parts
-    whole = (
-        {SALES: tables.train}
-        if tables.test is None
-        else {
-            SALES: tables.train,
-            FUTURE: tables.test,
-        }
-    )
-    return [WholePart({name: ReadTable(name, frame, ()) for name, frame in whole.items()})]
+    frames = {SALES: tables.train} | ({} if tables.test is None else {FUTURE: tables.test})
+    return [WholePart({name: ReadTable(name, frame, ()) for name, frame in frames.items()})]
 
 
 def _within_reach(
