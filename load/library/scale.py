@@ -24,7 +24,6 @@ from load.library.refresh import store_without_forecasts
 from load.library.scale_run import BUILD, SCORE
 from load.library.subject import Advance, Subject
 from load.record import Cell, Table
-from load.server import start_server
 from models.bundle import size_of
 from models.serving.forecast_store import KIND as FORECASTS
 from models.serving.forecast_store import find_forecasts
@@ -113,14 +112,9 @@ def _measure(subject: Subject, times: int, days: int, advance: Advance) -> Measu
 
 def _start(store: Store) -> tuple[float, int]:
     """Return the seconds until a server is ready, and the memory of its largest worker."""
-    with TemporaryDirectory(prefix="mlrf-load-") as scratch:
-        settings = {"AUTH_MODE": "disabled", "WORKERS": str(startup.WORKERS)}
-        began = perf_counter()
-        with start_server(Path(scratch), store.root.resolve(), **settings) as server:
-            server.wait_for("/readyz")
-            ready = perf_counter()
-            memory = max(worker.memory_full_info().uss for worker in server.workers())
-    return ready - began, memory
+    with startup.ready_server(store) as (server, seconds):
+        memory = max(worker.memory_full_info().uss for worker in server.workers())
+    return seconds[startup.READY], memory
 
 
 def _table_of_measures(small: Measured, large: Measured, days: int) -> Table:

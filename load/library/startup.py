@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -12,7 +14,7 @@ from load.library.processes import run_module
 from load.library.startup_run import PHASES
 from load.library.subject import Advance, Subject
 from load.record import Table
-from load.server import start_server
+from load.server import Server, start_server
 from storage.artifacts import Store
 
 LIVE, READY, ANSWER = "spawned to alive", "spawned to ready", "first forecast, from then"
@@ -52,6 +54,16 @@ def tables(subject: Subject, advance: Advance, *, rounds: int = 3) -> list[Table
 
 def time_start(store: Store) -> dict[str, float]:
     """Return the seconds of the start of a server over some artifacts, seen from outside."""
+    with ready_server(store) as (server, seconds):
+        processor, ready = server.processor_seconds(), perf_counter()
+        server.get("/hierarchy", horizon=30, depth=1).raise_for_status()
+        answered = perf_counter()
+    return {**seconds, ANSWER: answered - ready, PROCESSOR: processor}
+
+
+@contextmanager
+def ready_server(store: Store) -> Iterator[tuple[Server, dict[str, float]]]:
+    """Yield a server over some artifacts, and the seconds until it was alive and ready."""
     with TemporaryDirectory(prefix="mlrf-load-") as scratch:
         began = perf_counter()
         settings = {"AUTH_MODE": "disabled", "WORKERS": str(WORKERS)}
@@ -59,16 +71,7 @@ def time_start(store: Store) -> dict[str, float]:
             server.wait_for("/livez")
             alive = perf_counter()
             server.wait_for("/readyz")
-            ready = perf_counter()
-            processor = server.processor_seconds()
-            server.get("/hierarchy", horizon=30, depth=1).raise_for_status()
-            answered = perf_counter()
-    return {
-        LIVE: alive - began,
-        READY: ready - began,
-        ANSWER: answered - ready,
-        PROCESSOR: processor,
-    }
+            yield server, {LIVE: alive - began, READY: perf_counter() - began}
 
 
 def _table(
