@@ -36,16 +36,15 @@ class CarriedSums:
         The parts must come in their order.
         """
         summing = self._snapshot.upper_summing[:, part.bottoms]
+        above = np.unique(summing.indices)
         # an identity before the series: the sum so far is the first thing that is added
-        carrying = sparse.hstack((sparse.eye_array(self._upper), summing), format="csr")
+        carrying = sparse.hstack((sparse.eye_array(len(above)), summing.tocsr()[above]), "csr")
         carrying.sort_indices()
         begins = self._snapshot.begins
         if begins is not None:
-            self._every = carrying @ np.concatenate((self._every, values))
+            self._every[above] = carrying @ np.concatenate((self._every[above], values))
             values = np.where(begins[part.bottoms, None] > 0, 0, values)
-        self._started = carrying @ np.concatenate((self._started, values))
-        if begins is None:
-            self._every = self._started
+        self._started[above] = carrying @ np.concatenate((self._started[above], values))
 
     def of_nodes(self, covariate: Covariate) -> NDArray[np.float64]:
         """Return the covariate of the upper nodes, shape (upper, days)."""

@@ -265,20 +265,21 @@ class Snapshot:
         return np.unique(self._site_of, return_index=True)[1]
 
     @cached_property
-    def site_share(self) -> NDArray[np.float64]:
+    def site_share(self) -> sparse.csr_array:
         """Share of each site in the bottom series of each upper node; shape (upper, sites).
 
-        Announced series count as in `of_nodes`.
+        Announced series count as in `of_nodes`. Most sites have no share in most nodes.
         """
         count, site = self.hierarchy.n_bottom, self._site_of
         started = np.ones(count) if self.begins is None else (self.begins == 0).astype(np.float64)
         counts, every = (
-            (self.upper_summing @ sparse.csr_array((of_site, (np.arange(count), site)))).toarray()
+            self.upper_summing @ sparse.csr_array((of_site, (np.arange(count), site)))
             for of_site in (started, np.ones(count))
         )
-        all_new = self.all_announced[: len(counts)]
-        counts[all_new] = every[all_new]
-        shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
+        all_new = self.all_announced[: self.hierarchy.n_upper].astype(np.float64)
+        counts = sparse.diags_array(1 - all_new) @ counts + sparse.diags_array(all_new) @ every
+        shares = sparse.csr_array(counts)
+        shares.data /= np.repeat(shares.sum(axis=1), np.diff(shares.indptr))
         return shares
 
     def average_sites(
@@ -292,7 +293,8 @@ class Snapshot:
         """
         upper = nodes < self.hierarchy.n_upper
         means = np.empty((len(nodes), values.shape[1]))
-        means[upper] = self.site_share[nodes[upper]] @ values
+        if upper.any():  # selecting no rows of a sparse array takes longer than the rest
+            means[upper] = self.site_share[nodes[upper]] @ values
         means[~upper] = values[self._site_of[nodes[~upper] - self.hierarchy.n_upper]]
         return means
 
@@ -483,7 +485,7 @@ class Snapshot:
         rows = slice(0, self.hierarchy.n_bottom) if part is None else part.bottoms
         known = self.covariates[covariate.name][rows]
         values = np.array(known[:, days])
-        if not covariate.kind.adds_up or self.step is Step.WEEK:
+        if not covariate.kind.adds_up or self.step is Step.WEEK or days.start >= self.n_days:
             return values
         # no earlier day is read for the plan of one of these
         first = max(days.start - PLAN_DAYS_BACK, 0)
