@@ -8,7 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features.data.build import _list_tasks, _make_whole, build_snapshot, write_part
+from features.data.build import _list_tasks, build_snapshot
+from features.data.building.part import write_part
+from features.data.building.whole import describe_whole
 from features.data.findings import Report
 from features.data.parts import plan as module
 from features.data.parts.memory import MIB, Memory, available_memory
@@ -107,7 +109,7 @@ def test_the_budget_is_a_share_of_the_machine_unless_it_is_set() -> None:
 
 def test_parts_may_be_written_by_another_process_in_any_order(folder: Path, tmp_path: Path) -> None:
     tables = read_tables(folder, memory=Memory(2**40, parts=3))
-    whole, files = _make_whole(tables), tmp_path / "arrays"
+    whole, files = describe_whole(tables), tmp_path / "arrays"
     files.mkdir()
     tasks = _list_tasks(tables, whole, files)
     for task in reversed(pickle.loads(pickle.dumps(tasks))):
