@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from features.data import snapshot_files as layout
 from features.data.building.panel import number_sites
-from features.data.building.part import PartResult, PartTask, list_series_of, write_part
+from features.data.building.part import PartResult, PartTask, list_series_of, place_part, write_part
 from features.data.building.whole import WholeTables, describe_whole, is_parted, parts_of
 from features.data.calendar import Holiday
 from features.data.checks.run import Progress
@@ -32,7 +32,7 @@ from features.data.closures import (
     OPEN,
     find_long_shuts,
 )
-from features.data.parts.plan import check_disk
+from features.data.parts.memory import check_disk
 from features.data.parts.rows import (
     copy_rows,
     create_rows,
@@ -40,6 +40,7 @@ from features.data.parts.rows import (
     write_rows,
     write_sums,
 )
+from features.data.parts.runner import HERE
 from features.data.snapshot import SnapshotFacts
 from features.data.snapshot_files import dump_rows
 from features.data.specification import Missing
@@ -72,11 +73,13 @@ def build_snapshot(
     specification, hierarchy = tables.specification, whole.hierarchy
     with staging(destination) as folder:
         check_disk(destination, whole.size, "ARTIFACTS_DIR")
-        results = []
-        tasks = _list_tasks(tables, whole, folder)
-        for number, task in enumerate(tasks):
-            results.append(write_part(task))
-            progress(number + 1, len(tasks))
+        results: list[PartResult] = []
+        runner = HERE if tables.stored is None else tables.stored.parted.runner
+        tasks = _list_tasks(tables, whole, folder, apart=runner.writes_apart)
+        for result in runner.run(write_part, whole, tasks):
+            place_part(whole, result, folder)
+            results.append(result)
+            progress(len(results), len(tasks))
         begins = _finish_arrays(whole, folder, results)
         covariates = [each for each in specification.used if not is_parted(each, specification)]
         for covariate in covariates:
@@ -101,7 +104,9 @@ def build_snapshot(
         return seal(folder, kind=layout.KIND, label=whole.origin.isoformat(), facts=manifest_facts)
 
 
-def _list_tasks(tables: Tables, whole: WholeTables, folder: Path) -> list[PartTask]:
+def _list_tasks(
+    tables: Tables, whole: WholeTables, folder: Path, *, apart: bool = False
+) -> list[PartTask]:
     """Create the files of the arrays, and return the parts to be written into them."""
     specification, hierarchy = whole.specification, whole.hierarchy
     nodes, bottoms = len(hierarchy), hierarchy.n_bottom
@@ -118,11 +123,11 @@ def _list_tasks(tables: Tables, whole: WholeTables, folder: Path) -> list[PartTa
         create_rows(folder / file, shape, np.dtype(dtype))
     parts = parts_of(tables)
     if len(parts) == 1:
-        return [PartTask(parts[0], whole, 0, bottoms, folder)]
+        return [PartTask(parts[0], 0, 0, bottoms, folder)]
     tasks, start = [], 0
-    for part in parts:
+    for number, part in enumerate(parts):
         stop = start + list_series_of(part, specification).height
-        tasks.append(PartTask(part, whole, start, stop, folder))
+        tasks.append(PartTask(part, number, start, stop, folder, apart))
         start = stop
     return tasks
 
