@@ -75,7 +75,7 @@ def build_snapshot(
         check_disk(destination, whole.size, "ARTIFACTS_DIR")
         results: list[PartResult] = []
         runner = HERE if tables.stored is None else tables.stored.parted.runner
-        tasks = _list_tasks(tables, whole, folder, apart=runner.writes_apart)
+        tasks = _list_tasks(tables, whole, folder, apart=_scratch_of(tables))
         for result in runner.run(write_part, whole, tasks):
             place_part(whole, result, folder)
             results.append(result)
@@ -104,8 +104,16 @@ def build_snapshot(
         return seal(folder, kind=layout.KIND, label=whole.origin.isoformat(), facts=manifest_facts)
 
 
+def _scratch_of(tables: Tables) -> Path | None:
+    """Return the folder of files that parts need of their own; None if one process writes."""
+    parted = None if tables.stored is None else tables.stored.parted
+    if parted is None or parted.scratch is None or not parted.runner.writes_apart:
+        return None
+    return parted.scratch.path
+
+
 def _list_tasks(
-    tables: Tables, whole: WholeTables, folder: Path, *, apart: bool = False
+    tables: Tables, whole: WholeTables, folder: Path, *, apart: Path | None = None
 ) -> list[PartTask]:
     """Create the files of the arrays, and return the parts to be written into them."""
     specification, hierarchy = whole.specification, whole.hierarchy

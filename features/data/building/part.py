@@ -29,7 +29,8 @@ class PartTask:
         number: of the part.
         start, stop: range of its series among all.
         folder: of the arrays of the snapshot.
-        apart: whether to write files of its own, which `place_part` copies into the arrays.
+        apart: folder in which to write files of its own, which `place_part` copies into the arrays;
+            not that of the snapshot, which must not hold what a lost worker leaves.
     """
 
     part: TablePart
@@ -37,7 +38,7 @@ class PartTask:
     start: int
     stop: int
     folder: Path
-    apart: bool = False
+    apart: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def write_part(whole: WholeTables, task: PartTask) -> PartResult:
     """
     panel = PartPanel(task.part, whole, slice(task.start, task.stop))
     specification = whole.specification
-    folder = make_own_folder(task.folder, task.number) if task.apart else None
+    folder = None if task.apart is None else make_own_folder(task.apart, task.number)
 
     def write(file: str, rows: NDArray[Any]) -> None:
         if folder is None:
@@ -126,6 +127,7 @@ def place_part(whole: WholeTables, result: PartResult, folder: Path) -> None:
     for path in sorted(result.folder.iterdir()):
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
         _write_into(folder / path.name, rows, whole, result.start)
+        del rows  # a mapped file is not removed on every volume
     shutil.rmtree(result.folder, ignore_errors=True)
 
 
