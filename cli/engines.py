@@ -50,7 +50,7 @@ Workers = Annotated[
 
 
 class PartEngine(NamedTuple):
-    """What reads and builds the parts of tables, and what forecasts those of a release.
+    """Runner of the parts of tables, and the function that forecasts those of a release.
 
     Attributes:
         score_parts: None for this process.

@@ -58,13 +58,13 @@ _CELL = np.dtype([("value", "f8"), ("usual", "f8"), ("day", "i4"), ("file", "i4"
 def find_spikes(panel: Panel) -> Spikes:
     """Return the sales of some series that are far above what they usually reach."""
     sales = panel.values("sales")
-    found = unusual_cells(sales, step=panel.step)
-    cells = np.zeros(len(found), dtype=_CELL)
-    for number, (series, day) in enumerate(found):
+    unusual = unusual_cells(sales, step=panel.step)
+    cells = np.zeros(len(unusual), dtype=_CELL)
+    for number, (series, day) in enumerate(unusual):
         positive = sales[series][sales[series] > 0]
         place = panel.sales.place(int(panel.row[series, day]))
         cells[number] = (sales[series, day], np.median(positive), day, *place)
-    at = np.array([series for series, _ in found], dtype=np.intp)
+    at = np.array([series for series, _ in unusual], dtype=np.intp)
     return Spikes(panel.series.select(pl.all().gather(at)), cells)
 
 

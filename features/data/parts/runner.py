@@ -1,4 +1,4 @@
-"""Where the functions of parts run, and where their files lie: here by default."""
+"""Runs the functions of parts, and has the place of their files: this process by default."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class PartRunner(Protocol):
 
     @property
     def least_parts(self) -> int:
-        """Parts that tables are cut into even if fewer would fit into memory."""
+        """Return the parts into which tables are cut even if fewer would fit into memory."""
 
     @property
     def writes_apart(self) -> bool:
-        """Whether several processes write, so that each part needs files of its own."""
+        """Return whether several processes write: then each part needs files of its own."""
 
     def make_folder(self, n_bytes: int) -> Path:
         """Return a new folder for about so many bytes, which every process sees.
