@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -15,6 +15,7 @@ from config.topics import ClusterSettings
 from errors import InputError
 
 if TYPE_CHECKING:
+    from features.data.parts.runner import PartRunner
     from models.base_forecasts import ScoreParts
     from storage.artifacts import Store
 
@@ -36,7 +37,8 @@ Scheduler = Annotated[
 ScoringEngine = Annotated[
     EngineName,
     typer.Option(
-        "--engine", help="Where to forecast: in this process, or in parts on a Dask cluster."
+        "--engine",
+        help="Where to check, build and forecast: in this process, or in parts on a Dask cluster.",
     ),
 ]
 Workers = Annotated[
@@ -47,11 +49,22 @@ Workers = Annotated[
 ]
 
 
+class PartEngine(NamedTuple):
+    """Runner of the parts of tables, and the function that forecasts those of a release.
+
+    Attributes:
+        score_parts: None for this process.
+    """
+
+    runner: PartRunner
+    score_parts: ScoreParts | None
+
+
 @contextmanager
-def open_scoring(
+def open_parts(
     name: EngineName, scheduler: str | None, store: Store, workers: int | None
-) -> Iterator[ScoreParts | None]:
-    """Yield what forecasts the parts of a release; None for this process.
+) -> Iterator[PartEngine]:
+    """Yield where the parts of tables and of releases are worked on.
 
     Raises:
         InputError: there is no cluster, or one is named for this process.
@@ -59,12 +72,15 @@ def open_scoring(
     if name is EngineName.LOCAL:
         if scheduler is not None or workers is not None:
             raise InputError("--scheduler and --workers are of a Dask cluster: add --engine dask")
-        yield None
+        from features.data.parts.runner import HERE
+
+        yield PartEngine(HERE, None)
         return
     with extra("dask"):
+        from lifecycle.parts.reading import DaskRunner
         from lifecycle.parts.scoring import dask_scoring
     certificates = access_of(scheduler, ClusterSettings())
     with dask_scoring(
         store, scheduler=scheduler, workers=workers, certificates=certificates
-    ) as score_parts:
-        yield score_parts
+    ) as scoring:
+        yield PartEngine(DaskRunner(scoring.client, store), scoring)

@@ -12,7 +12,7 @@ import typer
 
 from cli import inputs
 from cli.cluster import access_of
-from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_scoring
+from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_parts
 from cli.inputs import Data, RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.look import show_understood
@@ -28,6 +28,7 @@ from lifecycle.training_request import Effort, Promote
 from storage.artifacts import Release, Store
 
 if TYPE_CHECKING:
+    from features.data.parts.runner import PartRunner
     from lifecycle.promotion import Trained
     from models.bundle import Bundle
     from training.engines.fitting_backend import FittingBackend
@@ -97,7 +98,7 @@ def forecast(
 
     store = inputs.writable_store()
     with (
-        open_scoring(engine, scheduler, store, workers) as score_parts,
+        open_parts(engine, scheduler, store, workers) as parts,
         progress() as reporter,
     ):
         done = forecast_file(
@@ -111,7 +112,8 @@ def forecast(
             screening=screening_of(store, get_settings().outliers),
             memory=Memory.of_setting(get_settings().memory_mib),
             on_report=show_warnings,
-            score_parts=score_parts,
+            score_parts=parts.score_parts,
+            runner=parts.runner,
         )
     err.print(
         f"Wrote {done.rows:,} forecasts from {done.first} to {done.last} to {out}, of bundle "
@@ -170,7 +172,7 @@ def train_model(
     def fit(champion: Bundle | None) -> Release:
         with (
             tables_and_recipe(data) as (folder, recipe),
-            _open_engine(engine, scheduler, store, count) as fitting,
+            _open_engine(engine, scheduler, store, count) as (fitting, runner),
             progress() as reporter,
         ):
             inputs.writable_store()  # last, when nothing else is missing: it creates the folders
@@ -190,6 +192,7 @@ def train_model(
                 margins=get_settings().gate_margins,
                 screening=None if data is None else screening_of(store, get_settings().outliers),
                 memory=Memory.of_setting(get_settings().memory_mib),
+                runner=runner,
                 promote=False,  # decided afterwards
             )
         show_quality(store.bundles / release.bundle, with_table=with_table)
@@ -242,12 +245,15 @@ def _show_trained(store: Store, trained: Trained) -> None:
 @contextmanager
 def _open_engine(
     name: EngineName, scheduler: str | None, store: Store, workers: int
-) -> Iterator[FittingBackend | None]:
-    """Yield the engine that fits; None for the local one."""
+) -> Iterator[tuple[FittingBackend | None, PartRunner]]:
+    """Yield the engine that fits, None for the local one, and what builds the parts of tables."""
+    from features.data.parts.runner import HERE
+
     if name is EngineName.LOCAL:
-        yield None
+        yield None, HERE
         return
     with extra("dask"):
+        from lifecycle.parts.reading import DaskRunner
         from training.engines.dask_backend import dask_backend
     settings = ClusterSettings()
     with dask_backend(
@@ -257,4 +263,4 @@ def _open_engine(
         certificates=access_of(scheduler, settings),
         fit_ports=settings.fit_ports,
     ) as engine:
-        yield engine
+        yield engine, DaskRunner(engine.client, store)

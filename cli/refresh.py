@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
-from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_scoring
+from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_parts
 from cli.layout import show_warnings
 from cli.output import AsJson, print_json
 from cli.progress import Phases, err
@@ -55,7 +55,7 @@ def refresh(
     store = inputs.writable_store()
     phases = Phases(PHASES)
     with (
-        open_scoring(engine, scheduler, store, workers) as score_parts,
+        open_parts(engine, scheduler, store, workers) as parts,
         _building(store, timeout=_LOCK_SECONDS),
         noting_end(store, JobKind.RELOAD),
     ):
@@ -68,7 +68,8 @@ def refresh(
             enter=phases.enter,
             advance=phases.advance,
             on_report=show_warnings,
-            score_parts=score_parts,
+            score_parts=parts.score_parts,
+            runner=parts.runner,
         )
         with suppress(OSError, ArtifactError):  # a later refresh removes them
             prune(store)

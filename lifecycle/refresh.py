@@ -17,6 +17,7 @@ from errors import InputError
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
 from features.data.parts.memory import Memory
+from features.data.parts.runner import HERE, PartRunner
 from features.data.screening.treatment import Screening
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
@@ -53,6 +54,7 @@ def refresh(
     advance: Progress = lambda done, total: None,
     on_report: OnReport = lambda report: None,
     score_parts: ScoreParts | None = None,
+    runner: PartRunner = HERE,
 ) -> tuple[Release, Release]:
     """Build and serve a snapshot of a folder of tables with the serving bundle.
 
@@ -64,6 +66,7 @@ def refresh(
         advance: called with what is done of a phase, and the whole of it, where there are parts.
         on_report: called with the report of the check of the tables, unless it has an error.
         score_parts: what forecasts the parts of the series, if not this process.
+        runner: what reads and builds the parts of the tables.
 
     Returns:
         The previous release and the new serving release.
@@ -77,7 +80,9 @@ def refresh(
     enter(READING)
     layout = recorded_layout(store.snapshots / serving.snapshot)
     screening = screening or screening_of(store, OutlierPolicy.WARN)
-    tables = read_tables(folder, layout, specification, screening, memory=memory, progress=advance)
+    tables = read_tables(
+        folder, layout, specification, screening, memory=memory, progress=advance, runner=runner
+    )
     on_report(tables.report)
     enter(BUILDING)
     artifact = build_snapshot(tables, store.snapshots, progress=advance)

@@ -21,6 +21,7 @@ from features.data.cells import safe_cell
 from features.data.findings import OnReport
 from features.data.hierarchy import Hierarchy
 from features.data.parts.memory import Memory
+from features.data.parts.runner import HERE, PartRunner
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.screening.treatment import Screening
 from features.data.snapshot import Snapshot
@@ -66,6 +67,7 @@ def forecast_file(
     memory: Memory | None = None,
     on_report: OnReport = lambda report: None,
     score_parts: ScoreParts | None = None,
+    runner: PartRunner = HERE,
 ) -> Written:
     """Forecast a folder of tables with the current bundle, into the file `out`.
 
@@ -83,6 +85,7 @@ def forecast_file(
         memory: that reading and building may take; tables that need more are read in parts.
         on_report: called with the report of the check of the tables, unless it has an error.
         score_parts: what forecasts the parts of the series, if not this process.
+        runner: what reads and builds the parts of the tables.
 
     Raises:
         DataError: a table is wrong, or test reaches beyond the horizon.
@@ -101,7 +104,7 @@ def forecast_file(
     with clock.step("read tables"):
         advance = clock.reporter.advance
         tables = read_tables(
-            data, layout, specification, screening, memory=memory, progress=advance
+            data, layout, specification, screening, memory=memory, progress=advance, runner=runner
         )
         check_reach(data, tables, layout)
         on_report(tables.report)

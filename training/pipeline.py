@@ -24,6 +24,7 @@ from features.contract import Contract, contract_of
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
 from features.data.parts.memory import Memory
+from features.data.parts.runner import HERE, PartRunner
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.screening.treatment import Screening
 from features.data.snapshot import Snapshot
@@ -106,6 +107,7 @@ def train(
     layout: TableLayout = STANDARD,
     screening: Screening | None = None,
     memory: Memory | None = None,
+    runner: PartRunner = HERE,
     on_report: OnReport = lambda report: None,
     on_tables: Callable[[CheckedTables], None] = lambda tables: None,
     champion: Bundle | None = None,
@@ -125,6 +127,7 @@ def train(
         layout: how the text of the tables is written.
         screening: of their newest days; none by default.
         memory: that reading and building may take; tables that need more are read in parts.
+        runner: what checks and builds the parts of the tables; this process by default.
         on_report: called with the report of the check of the tables, unless it has an error.
         on_tables: called with the tables.
         champion: model that serves, to compare with; the verdict is in the record of the build.
@@ -139,7 +142,7 @@ def train(
     with clock.step("read tables"):
         advance = clock.reporter.advance
         tables = read_tables(
-            data, layout, specification, screening, memory=memory, progress=advance
+            data, layout, specification, screening, memory=memory, progress=advance, runner=runner
         )
         on_tables(tables)
         on_report(tables.report)

@@ -20,6 +20,7 @@ Days without rows that other rows of the same store or series follow are days wi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -55,17 +56,50 @@ def undelivered_days(
     """
     last = sales["date"].max()
     assert isinstance(last, date)
-    span = (MAX_DAYS + WINDOW_DAYS) // step.days
-    recent = recent_rows(sales, keys, last, step=step)
-    first = last - timedelta((span - 1) * step.days)
+    return find_undelivered([recent_rows(sales, keys, last, step=step)], last, step=step)
+
+
+@dataclass(frozen=True)
+class RecentRows:
+    """Newest days with rows, which alone say what is undelivered.
+
+    Attributes:
+        series: those with rows on these days, in the order of their columns.
+        rows: whether a series has a row on a day; shape (series, days).
+    """
+
+    series: pl.DataFrame
+    rows: Grid
+
+
+def recent_rows(sales: pl.DataFrame, keys: Sequence[str], last: date, *, step: Step) -> RecentRows:
+    """Return on which of the newest days the series have rows.
+
+    Args:
+        last: last day of all sales.
+    """
+    days = _recent_days(last, step)
+    recent = sales.filter(pl.col("date") >= days[0]).select(*keys, "date")
     series = recent.select(keys).unique().sort(keys)
+    return RecentRows(series, _build_row_grid(recent, series, days, step))
+
+
+def find_undelivered(parts: Sequence[RecentRows], last: date, *, step: Step) -> pl.DataFrame:
+    """Return the undelivered days of all series, as `undelivered_days` does.
+
+    Args:
+        parts: newest rows of some whole sites each, in the order of the sites.
+        last: last day of all sales.
+    """
+    days = _recent_days(last, step)
+    series = pl.concat([part.series for part in parts])
+    rows = np.concatenate([part.rows for part in parts])
+    keys = series.columns
     site = keys[0]
     stores = series.select(site).unique(maintain_order=True)
-    days = [first + timedelta(number * step.days) for number in range(span)]
-    rows = _build_row_grid(recent, series, days, step)
     numbered = stores.with_row_index("_site")
     store_of = series.join(numbered, on=site, maintain_order="left")["_site"].to_numpy()
-    listed = np.zeros((stores.height, len(days)), dtype=np.int64)
+    listed = np.zeros((stores.height, len(days)), dtype=np.int32)
     np.add.at(listed, store_of, rows)
     open_stores = listed > 0
     others_open = open_stores.sum(axis=0) - open_stores > 0
@@ -73,20 +107,17 @@ def undelivered_days(
     whole = stores.select(
         site, *(pl.lit(None, dtype=series.schema[key]).alias(key) for key in keys[1:])
     )
-    parts = [_list_cells(whole, late_stores, days)]
+    undelivered = [_list_cells(whole, late_stores, days)]
     if len(keys) > 1 and _lists_unsold(rows, open_stores[store_of], step):
         other_families = listed[store_of] - rows > 0
-        parts.append(_list_cells(series, _find_absent_days(rows, other_families, step), days))
-    return pl.concat(parts).sort(site, "date", *keys[1:])
+        undelivered.append(_list_cells(series, _find_absent_days(rows, other_families, step), days))
+    return pl.concat(undelivered).sort(site, "date", *keys[1:])
 
 
-def recent_rows(
-    sales: pl.DataFrame, keys: Sequence[str], last: date, *, step: Step
-) -> pl.DataFrame:
-    """Return series and date of the newest rows, which alone say what is undelivered."""
+def _recent_days(last: date, step: Step) -> list[date]:
+    """Return the newest days, up to the last of the sales."""
     span = (MAX_DAYS + WINDOW_DAYS) // step.days
-    first = last - timedelta((span - 1) * step.days)
-    return sales.filter(pl.col("date") >= first).select(*keys, "date")
+    return [last - timedelta(number * step.days) for number in reversed(range(span))]
 
 
 def _build_row_grid(
@@ -144,7 +175,8 @@ def _find_last_row(rows: Grid) -> NDArray[np.intp]:
 
 def _mark_window(rows: Grid, step: Step) -> Grid:
     """Return the `WINDOW_DAYS` days up to the last row of each unit."""
-    back = _find_last_row(rows)[:, None] - np.arange(rows.shape[1])
+    last = _find_last_row(rows).astype(np.int16)
+    back = last[:, None] - np.arange(rows.shape[1], dtype=np.int16)
     return (back >= 0) & (back < WINDOW_DAYS // step.days)
 
 

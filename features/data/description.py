@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from features.data.build import build_hierarchy
+from features.data.building.whole import build_hierarchy
 from features.data.specification import Covariate, Kind, Returns, Specification
 from features.data.step import Step
 from features.data.tables import CheckedTables

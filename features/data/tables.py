@@ -25,6 +25,7 @@ from features.data.inference import Understanding
 from features.data.parts.memory import Memory
 from features.data.parts.part import Parted
 from features.data.parts.read import read_parted
+from features.data.parts.runner import HERE, PartRunner
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.reading.reader import read_table
 from features.data.reading.schema import (
@@ -206,6 +207,7 @@ def read_tables(
     *,
     memory: Memory | None = None,
     progress: Progress = lambda done, total: None,
+    runner: PartRunner = HERE,
 ) -> CheckedTables:
     """Read and check the tables of a folder.
 
@@ -214,6 +216,7 @@ def read_tables(
         screening: of their newest days; none by default.
         memory: within which to read; in one piece by default.
         progress: called with the number of parts that are checked, and that of all.
+        runner: what checks the parts, and builds them afterwards; this process by default.
 
     Raises:
         DataError: something is wrong with them; names the first fault and counts the others.
@@ -228,6 +231,7 @@ def read_tables(
         screening=screening,
         memory=memory,
         progress=progress,
+        runner=runner,
     )
     if tables is None:
         raise DataError.of_report(folder, report)
@@ -244,6 +248,7 @@ def check_tables(
     today: date | None = None,
     memory: Memory | None = None,
     progress: Progress = lambda done, total: None,
+    runner: PartRunner = HERE,
 ) -> CheckedTables | None:
     """Read all tables of a folder and report all their faults.
 
@@ -274,6 +279,7 @@ def check_tables(
         today=today,
         memory=memory,
         progress=progress,
+        runner=runner,
     )
 
 
@@ -287,6 +293,7 @@ def read_understood(
     today: date | None = None,
     memory: Memory | None = None,
     progress: Progress = lambda done, total: None,
+    runner: PartRunner = HERE,
 ) -> CheckedTables | None:
     """Read and check the tables of a specification; None where there is an error (reported)."""
     specification = understanding.specification
@@ -295,7 +302,7 @@ def read_understood(
     for name, why in understanding.unused.items():
         message = f"{name} is not read: {why}"
         report.add(Finding(Severity.WARNING, "not-read", "", message, column=name))
-    parted, others = read_parted(folder, specification, layout, report, memory, progress)
+    parted, others = read_parted(folder, specification, layout, report, memory, progress, runner)
     names = [name for name in schemas_of(specification) if name in (*parted.blank, *others)]
     checked = run_checks(
         parted,

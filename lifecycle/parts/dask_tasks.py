@@ -1,22 +1,22 @@
-"""Tasks on the workers of a Dask cluster, each of which writes one file.
+"""Tasks on the workers of a Dask cluster.
 
-A task is a pure function of its inputs and writes its result under a name that they determine, by
-rename. So a task may run twice, or on any worker, and the file is the same: one whose file exists
-is not run again, which is how a run that was killed goes on. What is lost is
+A task is a pure function of its inputs, so that it may run twice, or on any worker. What is lost is
 
 - with a worker: the task that it runs; Dask runs it on another one;
-- with the scheduler or the client: the tasks that run, when the run is repeated.
+- with the scheduler or the client: the tasks that run, when the run is repeated. Tasks whose
+  results are files that their inputs name, written by rename, are not run again where the file
+  exists, so that a run that was killed goes on. All others are.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from statistics import median
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from distributed import CancelledError, Client, Future, KilledWorker
 
@@ -43,13 +43,19 @@ class FileTask(Protocol):
         """File that it writes."""
 
 
-Task = TypeVar("Task", bound=FileTask)
+Task = TypeVar("Task")
+FileTasks = TypeVar("FileTasks", bound=FileTask)
+Key = TypeVar("Key", bound=Path | int)
+Result = TypeVar("Result")
+
+_GOES_ON = "run the command again, and it goes on with the parts that are ready"
+_BEGINS_AGAIN = "run the command again"
 
 
 def run_tasks(
     client: Client,
-    function: Callable[[Task], object],
-    tasks: Sequence[Task],
+    function: Callable[[FileTasks], object],
+    tasks: Sequence[FileTasks],
     *,
     progress: Progress = lambda done, total: None,
 ) -> None:
@@ -60,102 +66,135 @@ def run_tasks(
         ArtifactError: a file is not there although its task has ended.
         Exception: whatever the function raises.
     """
-    missing = [task for task in tasks if not task.file.exists()]
+    missing = {task.file: task for task in tasks if not task.file.exists()}
     done = len(tasks) - len(missing)
     progress(done, len(tasks))
-    run = _Run(client, function)
+    for file, _ in _iter_results(client, function, missing, advice=_GOES_ON):
+        _wait_for_file(file)
+        done += 1
+        progress(done, len(tasks))
+
+
+def iter_results(
+    client: Client, function: Callable[[Task], Result], tasks: Sequence[Task]
+) -> Iterator[Result]:
+    """Yield what a function returns for each task, in their order, from the workers of a cluster.
+
+    Raises:
+        InputError: the scheduler or all workers were lost, or several workers died with a task.
+        Exception: whatever the function raises.
+    """
+    ready: dict[int, Result] = {}
+    following = 0
+    for number, result in _iter_results(
+        client, function, dict(enumerate(tasks)), advice=_BEGINS_AGAIN
+    ):
+        ready[number] = result
+        while following in ready:
+            yield ready.pop(following)
+            following += 1
+
+
+def _iter_results(
+    client: Client, function: Callable[[Task], Result], tasks: Mapping[Key, Task], *, advice: str
+) -> Iterator[tuple[Key, Result]]:
+    """Yield keys and results of tasks as they end.
+
+    Args:
+        advice: what to do after an error.
+    """
+    run = _Run[Key, Task, Result](client, function, advice)
     try:
-        for task in missing:
-            run.start(task)
+        for key, task in tasks.items():
+            run.start(key, task)
         while run.waiting:
-            if run.wait():
-                progress(len(tasks) - len(run.waiting), len(tasks))
+            if (ended := run.wait()) is not None:
+                yield ended
     finally:
         run.cancel_all()
 
 
 @dataclass
-class _Run(Generic[Task]):
+class _Run(Generic[Key, Task, Result]):
     """Tasks that have been started.
 
     Attributes:
-        waiting: tasks without a result, by their files.
+        advice: what to do after an error.
+        waiting: tasks without a result, by their keys.
         futures: those of each task, of which the first that ends counts.
         ended: futures that have ended, in the order in which they did.
         seconds: durations of the tasks that have ended.
     """
 
     client: Client
-    function: Callable[[Task], object]
-    waiting: dict[Path, Task] = field(default_factory=dict)
-    futures: dict[Path, list[Future]] = field(default_factory=dict)
-    ended: SimpleQueue[tuple[Path, Future]] = field(default_factory=SimpleQueue)
+    function: Callable[[Task], Result]
+    advice: str
+    waiting: dict[Key, Task] = field(default_factory=dict)
+    futures: dict[Key, list[Future]] = field(default_factory=dict)
+    ended: SimpleQueue[tuple[Key, Future]] = field(default_factory=SimpleQueue)
     seconds: list[float] = field(default_factory=list)
     newest: float = field(default_factory=time.monotonic)
     without_workers: float | None = None
 
-    def start(self, task: Task, *, workers: Sequence[str] | None = None) -> None:
+    def start(self, key: Key, task: Task, *, workers: Sequence[str] | None = None) -> None:
         """Submit a task."""
-        file = task.file
-        self.waiting[file] = task
+        self.waiting[key] = task
         where = {} if workers is None else {"workers": workers, "allow_other_workers": True}
         future = self.client.submit(_time, self.function, task, pure=False, **where)
-        self.futures.setdefault(file, []).append(future)
-        future.add_done_callback(lambda done: self.ended.put((file, done)))
+        self.futures.setdefault(key, []).append(future)
+        future.add_done_callback(lambda done: self.ended.put((key, done)))
 
-    def wait(self) -> bool:
-        """Wait for a moment; return whether a task has ended."""
+    def wait(self) -> tuple[Key, Result] | None:
+        """Wait for a moment; return key and result of a task if one has ended."""
         try:
-            file, future = self.ended.get(timeout=POLL_SECONDS)
+            key, future = self.ended.get(timeout=POLL_SECONDS)
         except Empty:
             try:
                 self._check_workers()
                 self._start_stragglers()
             except OSError as error:
                 raise self._lost() from error
-            return False
-        if file not in self.waiting:  # another copy was faster
-            return False
+            return None
+        if key not in self.waiting:  # another copy was faster
+            return None
         if future.status == "cancelled":
             raise self._lost()
         if future.status == "error":
-            self._give_up(file, future)
-            return False
+            self._give_up(key, future)
+            return None
+        seconds: float
+        result: Result
         try:
-            self.seconds.append(future.result())
+            seconds, result = future.result()
         except CancelledError as error:
             raise self._lost() from error
-        _wait_for_file(file)
-        del self.waiting[file]
-        self.client.cancel(self.futures.pop(file))
+        self.seconds.append(seconds)
+        del self.waiting[key]
+        self.client.cancel(self.futures.pop(key))
         self.newest = time.monotonic()
-        return True
+        return key, result
 
     def cancel_all(self) -> None:
         """Cancel what runs, unless the scheduler is lost."""
         if self.client.status == "running":
             self.client.cancel([each for copies in self.futures.values() for each in copies])
 
-    def _give_up(self, file: Path, future: Future) -> None:
+    def _give_up(self, key: Key, future: Future) -> None:
         """Drop a copy that failed; raise the reason if it was the last."""
-        copies = self.futures[file]
+        copies = self.futures[key]
         copies.remove(future)
         if copies:
             return
         error = future.exception()
         if isinstance(error, KilledWorker):
             raise InputError(
-                f"several workers of the Dask cluster died with {file.name}; if they lacked memory,"
-                " give them more. The parts that are ready are kept for the next run"
+                f"several workers of the Dask cluster died with {_label(key)}; if they lacked "
+                f"memory, give them more; then {self.advice}"
             ) from error
         raise error
 
-    @staticmethod
-    def _lost() -> InputError:
-        return InputError(
-            "the Dask scheduler was lost; run the command again, and it goes on with the parts "
-            "that are ready"
-        )
+    def _lost(self) -> InputError:
+        return InputError(f"the Dask scheduler was lost; {self.advice}")
 
     def _check_workers(self) -> None:
         """Refuse to wait for a cluster that stays without workers."""
@@ -167,7 +206,7 @@ class _Run(Generic[Task]):
         if now - self.without_workers > NO_WORKERS_SECONDS:
             raise InputError(
                 f"the Dask cluster has had no worker for {NO_WORKERS_SECONDS:.0f} seconds; start "
-                "some and run the command again, and it goes on with the parts that are ready"
+                f"some and {self.advice}"
             )
 
     def _start_stragglers(self) -> None:
@@ -175,13 +214,13 @@ class _Run(Generic[Task]):
         if not self.seconds:
             return
         limit = max(STRAGGLER_FACTOR * median(self.seconds), STRAGGLER_SECONDS)
-        single = [task for file, task in self.waiting.items() if len(self.futures[file]) == 1]
+        single = [key for key in self.waiting if len(self.futures[key]) == 1]
         if not single or time.monotonic() - self.newest < limit:
             return
         busy = {worker for worker, keys in self.client.processing().items() if keys}
         idle = sorted(set(self.client.nthreads()) - busy)
-        for task in single[: len(idle)]:
-            self.start(task, workers=idle)
+        for key in single[: len(idle)]:
+            self.start(key, self.waiting[key], workers=idle)
 
 
 def _wait_for_file(file: Path) -> None:
@@ -199,8 +238,12 @@ def _wait_for_file(file: Path) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _time(function: Callable[[Task], object], task: Task) -> float:
-    """Run a task on a worker, and return its seconds."""
+def _label(key: Path | int) -> str:
+    return key.name if isinstance(key, Path) else f"part {key}"
+
+
+def _time(function: Callable[[Task], Any], task: Task) -> tuple[float, Any]:
+    """Run a task on a worker, and return its seconds and its result."""
     start = time.monotonic()
-    function(task)
-    return time.monotonic() - start
+    result = function(task)
+    return time.monotonic() - start, result

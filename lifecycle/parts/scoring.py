@@ -33,7 +33,7 @@ from features.state_parts import Pooled, UpperPast, pool_responses
 from lifecycle.parts.dask_cluster import connect_dask
 from lifecycle.parts.dask_security import Certificates
 from lifecycle.parts.dask_tasks import run_tasks
-from models.base_forecasts import NodeForecaster, Progress, ScoreParts
+from models.base_forecasts import NodeForecaster, Progress
 from models.bundle import load_bundle
 from storage.artifacts import STAGING, Store, replace_file, writing
 
@@ -166,7 +166,7 @@ def dask_scoring(
     scheduler: str | None,
     workers: int | None = None,
     certificates: Certificates | None = None,
-) -> Iterator[ScoreParts]:
+) -> Iterator[DaskScoring]:
     """Yield what forecasts parts on the cluster of a scheduler, or on a local one.
 
     The results of the parts are removed at the end, unless it failed: then the next run reads them.

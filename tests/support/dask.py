@@ -83,6 +83,12 @@ def lose_worker_once(task: Writing) -> None:
     write(task)
 
 
+def name_after_loss(task: Writing) -> str:
+    """Return the name of the file of a task; kill the worker at the first time of the first."""
+    lose_worker_once(task)
+    return task.file.name
+
+
 def lose_every_worker(task: Writing) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

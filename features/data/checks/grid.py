@@ -79,8 +79,7 @@ Grid = Panel | StoredGrid
 def store_grid(
     panel: Panel, folder: Path, source: StoredPart, specification: Specification, first_new: int
 ) -> StoredGrid:
-    """Write what a screening reads of the series of a part."""
-    folder.mkdir()
+    """Write what a screening reads of the series of a part into an empty folder."""
     first = first_day_read(first_new, panel.step)
     window: Cells = (slice(None), slice(first, None))
     counted = [

@@ -27,12 +27,13 @@ from features.data.checks.spans import (
     refuse_isolated,
     warn_of_future,
 )
-from features.data.checks.spikes import Spike, find_spikes
+from features.data.checks.spikes import Spikes, find_spikes
 from features.data.checks.step import check_weekdays
-from features.data.delivery import recent_rows
+from features.data.delivery import RecentRows, recent_rows
 from features.data.findings import Section, SectionedReport
 from features.data.outliers import judge_sales, suspected
 from features.data.parts.part import StoredPart, TablePart
+from features.data.parts.runner import make_own_folder
 from features.data.reading.reader import ReadTable
 from features.data.reading.schema import FUTURE, SALES
 from features.data.specification import Kind, Specification
@@ -61,6 +62,14 @@ class Whole:
     scratch: Path | None
 
 
+@dataclass(frozen=True)
+class CheckTask:
+    """A part to be checked, and its number."""
+
+    part: TablePart
+    number: int
+
+
 @dataclass
 class PartFacts:
     """Findings of a part, and the facts of it from which those of the whole follow.
@@ -72,13 +81,13 @@ class PartFacts:
         ahead: keys of the series of the days ahead.
         announced: rows of the days ahead of series without sales, with their places.
         names: rows of each name, by table and column.
-        recent: series and date of the newest rows of the sales.
+        recent: newest days with rows of the sales; None without sales.
         ahead_counts: counts for the check of the days ahead.
         coverage: days with rows; None without sales.
         outliers: rows of the sales that are outliers among those of their series.
         undecided: rows of the sales that the groups above the series decide on.
         suspects: rows whose count may be an outlier, by column.
-        spikes: unusual sales.
+        spikes: unusual sales; None without sales.
         grid: of the newest days; None without sales or screening.
     """
 
@@ -87,22 +96,23 @@ class PartFacts:
     ahead: pl.DataFrame = field(default_factory=pl.DataFrame)
     announced: pl.DataFrame = field(default_factory=pl.DataFrame)
     names: dict[str, NameCounts] = field(default_factory=dict)
-    recent: pl.DataFrame = field(default_factory=pl.DataFrame)
+    recent: RecentRows | None = None
     ahead_counts: Ahead = field(default_factory=Ahead)
     coverage: Coverage | None = None
     outliers: pl.DataFrame = field(default_factory=pl.DataFrame)
     undecided: pl.DataFrame = field(default_factory=pl.DataFrame)
     suspects: dict[str, pl.DataFrame] = field(default_factory=dict)
-    spikes: list[Spike] = field(default_factory=list)
+    spikes: Spikes | None = None
     grid: Grid | None = None
 
 
-def check_part(part: TablePart, number: int, whole: Whole) -> PartFacts:
+def check_part(whole: Whole, task: CheckTask) -> PartFacts:
     """Check the rows of a part.
 
     A pure function of what it is given and of the files of the part, apart from the grid that it
-    writes into the scratch folder.
+    writes into a folder of its own.
     """
+    part = task.part
     report = SectionedReport()
     tables = _plausible_rows(part.tables(), whole, report)
     facts = PartFacts(report.sections)
@@ -128,7 +138,7 @@ def check_part(part: TablePart, number: int, whole: Whole) -> PartFacts:
                 sales.frame, facts.series, future.frame, keys, whole.days[SALES].last
             )
     if sales is not None and not sales.frame.is_empty():
-        _add_values(facts, sales, part, number, whole)
+        _add_values(facts, sales, task, whole)
     return facts
 
 
@@ -168,9 +178,7 @@ def span_of_rows() -> tuple[pl.Expr, ...]:
     return pl.len().alias("_rows"), day.min().alias("_first"), day.max().alias("_last")
 
 
-def _add_values(
-    facts: PartFacts, sales: ReadTable, part: TablePart, number: int, whole: Whole
-) -> None:
+def _add_values(facts: PartFacts, sales: ReadTable, task: CheckTask, whole: Whole) -> None:
     """Add what follows from the values of the sales: newest rows, outliers, holes and spikes."""
     specification, days = whole.specification, whole.days[SALES]
     keys, frame = list(specification.series), sales.frame
@@ -188,6 +196,7 @@ def _add_values(
     if whole.scratch is None:
         facts.grid = panel
     else:
+        part = task.part
         assert isinstance(part, StoredPart), "parts in memory need no scratch folder"
-        folder = whole.scratch / f"grid-{number:06}"
+        folder = make_own_folder(whole.scratch, task.number)
         facts.grid = store_grid(panel, folder, part, specification, whole.first_new)

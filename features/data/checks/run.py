@@ -31,7 +31,7 @@ from features.data.checks.grid import join_grids
 from features.data.checks.keys import check_keys
 from features.data.checks.late import warn_of_outliers, warn_of_undelivered
 from features.data.checks.panel import Timeline
-from features.data.checks.part import PartFacts, Whole, check_part
+from features.data.checks.part import CheckTask, PartFacts, Whole, check_part
 from features.data.checks.places import (
     add_names,
     count_names,
@@ -52,7 +52,7 @@ from features.data.checks.spans import (
 )
 from features.data.checks.spikes import warn_of_spikes
 from features.data.checks.step import check_distances, usual_weekday
-from features.data.delivery import undelivered_days
+from features.data.delivery import find_undelivered
 from features.data.events import list_holidays
 from features.data.findings import MAX_FINDINGS, Finding, Report, Section, SectionedReport
 from features.data.outliers import (
@@ -183,9 +183,9 @@ class _Checks:
         outliers, known = self._warn_of_outliers()
         if SALES not in self._days:
             return Checked()
-        late = undelivered_days(
-            pl.concat([facts.recent for facts in self._facts if facts.recent.height]),
-            self._specification.series,
+        late = find_undelivered(
+            [facts.recent for facts in self._facts if facts.recent is not None],
+            self._days[SALES].last,
             step=self._specification.step,
         )
         sales = outlines[SALES]
@@ -203,8 +203,8 @@ class _Checks:
             coverage = [facts.coverage for facts in self._facts if facts.coverage is not None]
             warn_of_holes(timeline, coverage, self._others.get(HOLIDAYS), self._report)
         screened = self._screen(timeline, outlines, known)
-        spikes = [spike for facts in self._facts for spike in facts.spikes]
-        warn_of_spikes(spikes, self._report, known=screened.rows | known)
+        spikes = [facts.spikes for facts in self._facts if facts.spikes is not None]
+        warn_of_spikes(timeline, spikes, self._report, known=screened.rows | known)
         return Checked(
             outline=sales.data,
             ahead=outlines[FUTURE].data if FUTURE in self._days else pl.DataFrame(),
@@ -236,9 +236,10 @@ class _Checks:
                     self._own.begin(f"described/{described}/{name}")
                     check_described(table, whole.described[described], self._own)
         self._described = tuple(whole.described)
-        for number, part in enumerate(self._parted.parts):
-            self._facts.append(check_part(part, number, whole))
-            progress(number + 1, len(self._parted.parts))
+        tasks = [CheckTask(part, number) for number, part in enumerate(self._parted.parts)]
+        for facts in self._parted.runner.run(check_part, whole, tasks):
+            self._facts.append(facts)
+            progress(len(self._facts), len(tasks))
 
     def _emit(self, section: str) -> None:
         """Report the findings of a check: those of a table read whole, or of all parts."""

@@ -15,14 +15,16 @@ coarser rule of `features.data.outliers`.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
-from typing import NamedTuple
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from features.data.checks.panel import Panel
-from features.data.findings import Finding, Report, Severity
+from features.data.checks.panel import Panel, Timeline
+from features.data.findings import MAX_FINDINGS, Finding, Report, Severity
 from features.data.reading.reader import Place
 from features.data.step import Step
 
@@ -36,46 +38,69 @@ _MAD_TO_DEVIATION = 1.4826
 _YEAR_DAYS, _AROUND_YEAR_DAYS, _AROUND_DAYS = 365, 10, 3
 
 
-class Spike(NamedTuple):
-    """An unusual value, the place of its row, and its warning."""
+@dataclass(frozen=True)
+class Spikes:
+    """Unusual values of some series: there may be many, and few are reported.
 
-    value: float
-    place: Place
-    finding: Finding
+    Attributes:
+        names: the series of each, by their columns.
+        cells: a row for each, with its value, its day, the median of the series' positive values,
+            and file and row of its place.
+    """
+
+    names: pl.DataFrame
+    cells: NDArray[np.void]
 
 
-def find_spikes(panel: Panel) -> list[Spike]:
+_CELL = np.dtype([("value", "f8"), ("usual", "f8"), ("day", "i4"), ("file", "i4"), ("row", "i8")])
+
+
+def find_spikes(panel: Panel) -> Spikes:
     """Return the sales of some series that are far above what they usually reach."""
     sales = panel.values("sales")
-    spikes = []
-    for series, day in unusual_cells(sales, step=panel.step):
-        at = int(panel.row[series, day])
-        finding = _make_finding(panel, sales, series, day)
-        spikes.append(Spike(float(sales[series, day]), panel.sales.place(at), finding))
-    return spikes
+    unusual = unusual_cells(sales, step=panel.step)
+    cells = np.zeros(len(unusual), dtype=_CELL)
+    for number, (series, day) in enumerate(unusual):
+        positive = sales[series][sales[series] > 0]
+        place = panel.sales.place(int(panel.row[series, day]))
+        cells[number] = (sales[series, day], np.median(positive), day, *place)
+    at = np.array([series for series, _ in unusual], dtype=np.intp)
+    return Spikes(panel.series.select(pl.all().gather(at)), cells)
 
 
 def warn_of_spikes(
-    spikes: Iterable[Spike], report: Report, *, known: Container[Place] = ()
+    timeline: Timeline, parts: Sequence[Spikes], report: Report, *, known: Container[Place] = ()
 ) -> None:
     """Warn of sales that are far above what their series usually reaches, the largest first.
 
     Args:
-        spikes: of all series, in order.
+        parts: of all series, in order.
         known: rows of the sales that already have a warning.
     """
-    unusual = (spike for spike in spikes if spike.place not in known)
-    report.add(*(each.finding for each in sorted(unusual, key=lambda spike: -spike.value)))
+    cells = np.concatenate([part.cells for part in parts])
+    names = pl.concat([part.names for part in parts])
+    order = np.argsort(-cells["value"], kind="stable")
+    places = zip(cells["file"][order].tolist(), cells["row"][order].tolist(), strict=True)
+    order = order[[place not in known for place in places]]
+    files, first = np.unique(cells["file"][order], return_index=True)
+    for file in files[np.argsort(first)]:  # findings are grouped by file
+        of_file = order[cells["file"][order] == file]
+        findings = [
+            _make_finding(timeline, names.row(at, named=True), cells[at])
+            for at in of_file[:MAX_FINDINGS].tolist()
+        ]
+        report.add(*findings, total=len(of_file))
 
 
-def _make_finding(panel: Panel, sales: NDArray[np.float64], series: int, day: int) -> Finding:
-    value, usual = float(sales[series, day]), sales[series][sales[series] > 0]
-    return panel.sales.find(
+def _make_finding(timeline: Timeline, series: Mapping[str, Any], cell: np.void) -> Finding:
+    value = float(cell["value"])
+    name = ", ".join(f"{column} {key}" for column, key in series.items())
+    return timeline.sales.find(
         Severity.WARNING,
         "unusual-sales",
-        f"{value:.15g} on {panel.day(day)} is unusual for {panel.name(series)}, "
-        f"where half of all days with sales stay below {float(np.median(usual)):.6g}",
-        at=int(panel.row[series, day]),
+        f"{value:.15g} on {timeline.day(int(cell['day']))} is unusual for {name}, "
+        f"where half of all days with sales stay below {float(cell['usual']):.6g}",
+        place=(int(cell["file"]), int(cell["row"])),
         column="sales",
         value=f"{value:.15g}",
         advice="correct it, or leave out the row; keep it if it was sold",

@@ -1,11 +1,14 @@
-"""The memory that reading and building may take."""
+"""The memory and the disk that reading and building may take."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from errors import InputError
 
 MIB = 2**20
 SHARE = 0.6
@@ -15,6 +18,10 @@ _CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
+
+
+class MemoryLimitError(InputError):
+    """Tables that do not fit into the memory or the disk that there is."""
 
 
 @dataclass(frozen=True)
@@ -44,3 +51,17 @@ def available_memory() -> int:
         with suppress(OSError, ValueError):  # no such group, or "max"
             total = min(total, int(path.read_text(encoding="ascii")))
     return total
+
+
+def check_disk(folder: Path, needed: int, setting: str) -> None:
+    """Refuse to begin what does not fit on the disk of a folder.
+
+    Raises:
+        MemoryLimitError: less is free than is needed.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise MemoryLimitError(
+            f"{folder}: {needed / MIB:,.0f} MiB of disk are needed, and {free / MIB:,.0f} MiB are "
+            f"free; free some, or set {setting} to a folder on a larger disk"
+        )

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import polars as pl
 
+from features.data.parts.runner import HERE, PartRunner
 from features.data.reading.reader import ReadTable
 from features.data.reading.schema import FUTURE, SALES
 
@@ -97,9 +98,11 @@ class Parted:
         blank: the tables without rows.
         counts: rows of each day, by table (see `features.data.checks.spans.count_days`).
         scratch: files of the parts; None where they are in memory.
+        runner: what runs the functions of the parts.
     """
 
     parts: Sequence[TablePart]
     blank: Mapping[str, ReadTable]
     counts: Mapping[str, pl.DataFrame]
     scratch: Scratch | None = None
+    runner: PartRunner = HERE

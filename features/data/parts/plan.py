@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from errors import InputError
 from features.data.findings import Report
-from features.data.parts.memory import MIB, Memory
+from features.data.parts.memory import MIB, Memory, MemoryLimitError
 from features.data.parts.part import PARTED
 from features.data.reading.columns import convert_columns, to_date
 from features.data.reading.files import TableFile, find_table
@@ -38,10 +35,6 @@ _BATCH_SHARE, _BATCH_ROWS = 0.1, (50_000, 4_000_000)
 _BATCH_BYTES_PER_ROW = 250
 
 
-class MemoryLimitError(InputError):
-    """Tables that do not fit into the memory or the disk that there is."""
-
-
 @dataclass(frozen=True)
 class Plan:
     """The parts of tables.
@@ -60,44 +53,26 @@ class Plan:
     n_rows: int
     batch_rows: int
 
-    def make_folder(self) -> Path:
-        """Return a new scratch folder.
-
-        Raises:
-            MemoryLimitError: the disk is too small for it, or cannot be written.
-        """
-        folder = Path(tempfile.gettempdir())
-        check_disk(folder, self.n_rows * _SCRATCH_PER_ROW, "TMPDIR")
-        try:
-            return Path(tempfile.mkdtemp(prefix="mlrf-parts-", dir=folder))
-        except OSError as error:
-            raise MemoryLimitError(
-                f"{folder} cannot be written ({(error.strerror or 'the volume failed').lower()}), "
-                "where tables lie by parts; set TMPDIR to another folder"
-            ) from None
-
-
-def check_disk(folder: Path, needed: int, setting: str) -> None:
-    """Refuse to begin what does not fit on the disk of a folder.
-
-    Raises:
-        MemoryLimitError: less is free than is needed.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise MemoryLimitError(
-            f"{folder}: {needed / MIB:,.0f} MiB of disk are needed, and {free / MIB:,.0f} MiB are "
-            f"free; free some, or set {setting} to a folder on a larger disk"
-        )
+    @property
+    def scratch_bytes(self) -> int:
+        """About the bytes of the files of all parts."""
+        return self.n_rows * _SCRATCH_PER_ROW
 
 
 def make_plan(
-    folder: Path, specification: Specification, layout: TableLayout, memory: Memory
+    folder: Path,
+    specification: Specification,
+    layout: TableLayout,
+    memory: Memory,
+    least_parts: int = 1,
 ) -> Plan | None:
     """Return how sales and days ahead are cut; None for tables that cannot be.
 
     These are tables as CSV, tables that cannot be read, and those with nothing usable: reading them
     in one piece reports why.
+
+    Args:
+        least_parts: into which they are cut even if fewer would fit, if there are so many sites.
 
     Raises:
         MemoryLimitError: the rows of one site do not fit.
@@ -123,7 +98,7 @@ def make_plan(
         return None
     n_days = _count_steps([count.days for count in counts], specification)
     whole = sum(_size_in_memory(f) for n, files in every.items() if n not in PARTED for f in files)
-    return _cut(sites, n_days, specification, memory, whole=whole)
+    return _cut(sites, n_days, specification, memory, whole=whole, least_parts=least_parts)
 
 
 def _size_in_memory(part: TableFile) -> int:
@@ -191,8 +166,9 @@ def _cut(
     memory: Memory,
     *,
     whole: int,
+    least_parts: int,
 ) -> Plan:
-    """Return the least number of parts that fit beside the tables that are read whole."""
+    """Return the parts that fit beside the tables that are read whole."""
     series = sites["_series"].to_numpy().astype(np.float64)
     rows = sites["_rows"].to_numpy().astype(np.float64)
     per_cell = PER_CELL + PER_CELL_COVARIATE * len(specification.covariates)
@@ -209,7 +185,7 @@ def _cut(
             f"tables that are read whole, and {memory.limit / MIB:,.0f} MiB may be used; set "
             "MEMORY_MIB to more, or use a larger machine"
         )
-    part = _assign(needed, min(n_parts, len(needed)))
+    part = _assign(needed, min(max(n_parts, least_parts), len(needed)))
     site = sites[specification.site]
     batch = int(memory.limit * _BATCH_SHARE / _BATCH_BYTES_PER_ROW)
     return Plan(

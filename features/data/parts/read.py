@@ -12,6 +12,7 @@ from features.data.findings import Report
 from features.data.parts.memory import Memory
 from features.data.parts.part import PARTED, Parted, Scratch, StoredPart, TablePart, WholePart
 from features.data.parts.plan import Plan, make_plan
+from features.data.parts.runner import HERE, PartRunner
 from features.data.reading.layout import TableLayout
 from features.data.reading.reader import ReadTable, TableReader, read_table
 from features.data.reading.schema import TableSchema, schemas_of
@@ -27,6 +28,7 @@ def read_parted(
     report: Report,
     memory: Memory | None,
     progress: Callable[[int, int], object] = lambda done, total: None,
+    runner: PartRunner = HERE,
 ) -> tuple[Parted, dict[str, ReadTable]]:
     """Return the sales and the days ahead in parts, and all other tables.
 
@@ -34,14 +36,17 @@ def read_parted(
 
     Args:
         memory: that is available; unlimited if None.
+        runner: what will run the functions of the parts, and has the place of their files.
 
     Raises:
         MemoryLimitError: not even the rows of one site fit.
     """
     schemas = schemas_of(specification)
-    plan = None if memory is None else make_plan(folder, specification, layout, memory)
-    scratch = None if plan is None or plan.n_parts == 1 else Scratch(plan.make_folder())
-    splitting = None
+    plan, scratch, splitting = None, None, None
+    if memory is not None:
+        plan = make_plan(folder, specification, layout, memory, runner.least_parts)
+    if plan is not None and plan.n_parts > 1:
+        scratch = Scratch(runner.make_folder(plan.scratch_bytes))
     if scratch is not None and plan is not None:
         splitting = _Splitting(scratch.path, specification.site, plan, progress)
     others: dict[str, ReadTable] = {}
@@ -58,7 +63,7 @@ def read_parted(
         parts: list[TablePart] = [
             StoredPart(scratch.path / f"part-{number:06}", read) for number in range(plan.n_parts)
         ]
-        return Parted(parts, read, counts, scratch), others
+        return Parted(parts, read, counts, scratch, runner), others
     counts = {name: count_days(table.frame) for name, table in read.items()}
     return Parted([WholePart(read)], _clear(read), counts), others
 

@@ -12,13 +12,14 @@ from distributed import Client
 from errors import InputError
 from lifecycle.parts import dask_tasks
 from lifecycle.parts.dask_cluster import connect_dask
-from lifecycle.parts.dask_tasks import run_tasks
+from lifecycle.parts.dask_tasks import iter_results, run_tasks
 from storage.artifacts import ArtifactError
 from tests.support.dask import (
     Writing,
     hang_once,
     lose_every_worker,
     lose_worker_once,
+    name_after_loss,
     refuse,
     write,
     write_elsewhere,
@@ -79,6 +80,13 @@ def test_a_task_that_hangs_is_started_on_an_idle_worker(
     assert tasks[-1].marker.exists()
     assert all(task.file.read_text() == "done" for task in tasks)
     pipe.write_bytes(b"go on")  # waits for the first copy, which still reads
+
+
+def test_results_come_in_the_order_of_the_tasks(client: Client, tmp_path: Path) -> None:
+    """The first one loses its worker, and ends last."""
+    tasks = [Writing(tmp_path / str(number)) for number in range(6)]
+    assert list(iter_results(client, name_after_loss, tasks)) == [*"012345"]
+    assert tasks[0].marker.exists()
 
 
 def test_what_a_task_raises_is_raised(client: Client, tasks: list[Writing]) -> None:

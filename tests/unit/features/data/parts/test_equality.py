@@ -15,6 +15,7 @@ from config.outliers import OutlierPolicy
 from features.data.build import build_snapshot
 from features.data.findings import Report
 from features.data.parts.memory import Memory
+from features.data.parts.runner import HERE, PartRunner
 from features.data.reading.layout import STANDARD
 from features.data.screening.treatment import Screening
 from features.data.tables import check_tables
@@ -29,11 +30,21 @@ END = FIRST + timedelta(DAYS - 1)
 
 
 def outcome(
-    folder: Path, memory: Memory | None, scratch: Path, screening: Screening | None
+    folder: Path,
+    memory: Memory | None,
+    scratch: Path,
+    screening: Screening | None,
+    runner: PartRunner = HERE,
 ) -> tuple[dict[str, Any], str | None]:
     """Return the report of tables, and the name of their snapshot; None with an error."""
     report = Report()
-    tables = check_tables(folder, STANDARD, report, screening=screening, today=TODAY, memory=memory)
+    tables = check_tables(
+        *(folder, STANDARD, report),
+        screening=screening,
+        today=TODAY,
+        memory=memory,
+        runner=runner,
+    )
     if tables is None:
         return report.to_dict(), None
     if memory is not None:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
-from features.data.build import _list_tasks, _make_whole, build_snapshot, write_part
+from features.data.build import _list_tasks, build_snapshot
+from features.data.building.part import place_part, write_part
+from features.data.building.whole import describe_whole
 from features.data.findings import Report
 from features.data.parts import plan as module
-from features.data.parts.memory import MIB, Memory, available_memory
+from features.data.parts.memory import (
+    MIB,
+    Memory,
+    MemoryLimitError,
+    available_memory,
+    check_disk,
+)
 from features.data.parts.plan import (
     BASE,
     PER_ROW,
     PER_SERIES,
-    MemoryLimitError,
     Plan,
-    check_disk,
     make_plan,
 )
 from features.data.reading.layout import STANDARD
@@ -105,16 +112,37 @@ def test_the_budget_is_a_share_of_the_machine_unless_it_is_set() -> None:
     assert 0 < Memory.of_setting(None).limit < available_memory()
 
 
-def test_parts_may_be_written_by_another_process_in_any_order(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("apart", [False, True], ids=["into the arrays", "apart"])
+def test_parts_may_be_written_by_another_process_in_any_order(
+    folder: Path, tmp_path: Path, *, apart: bool
+) -> None:
     tables = read_tables(folder, memory=Memory(2**40, parts=3))
-    whole, files = _make_whole(tables), tmp_path / "arrays"
+    whole, files = describe_whole(tables), tmp_path / "arrays"
     files.mkdir()
-    tasks = _list_tasks(tables, whole, files)
-    for task in reversed(pickle.loads(pickle.dumps(tasks))):
-        assert pickle.loads(pickle.dumps(write_part(task))).start == task.start
+    own = tmp_path / "own"
+    own.mkdir()
+    tasks = _list_tasks(tables, whole, files, apart=own if apart else None)
+    arrays = sorted(files.iterdir())
+    whole, tasks = pickle.loads(pickle.dumps((whole, tasks)))
+    for task in reversed(tasks):
+        write_part(whole, task)  # a part may run twice
+        place_part(whole, pickle.loads(pickle.dumps(write_part(whole, task))), files)
     snapshot = build_snapshot(tables, tmp_path / "snapshots").path
+    assert sorted(files.iterdir()) == arrays, "a run that does not count leaves nothing there"
     name = "covariate-onpromotion.npy"
     assert (files / name).read_bytes() == (snapshot / name).read_bytes()
+    n_upper = whole.hierarchy.n_upper
+    written, expected = (np.load(path / "sales.npy")[n_upper:] for path in (files, snapshot))
+    assert written.tobytes() == expected.tobytes()
+
+
+def test_more_parts_than_fit_are_made_where_several_processes_share_them(folder: Path) -> None:
+    plan = make_plan(folder, FAVORITA, STANDARD, Memory(2**40), least_parts=3)
+    assert plan is not None
+    assert plan.n_parts == 3
+    many = make_plan(folder, FAVORITA, STANDARD, Memory(2**40), least_parts=1_000)
+    assert many is not None
+    assert many.n_parts == len(many.part_of_site), "a site is not cut"
 
 
 def test_progress_counts_rows_and_parts(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Builds the arrays of a snapshot, part by part."""
