@@ -10,7 +10,7 @@ import polars as pl
 from features.data.checks.spans import count_days
 from features.data.findings import Report
 from features.data.parts.memory import Memory
-from features.data.parts.part import PARTED, Parted, Scratch, StoredPart, TablePart, WholePart
+from features.data.parts.part import PARTED, Parted, StoredPart, TablePart, WholePart
 from features.data.parts.plan import Plan, make_plan
 from features.data.reading.layout import TableLayout
 from features.data.reading.reader import ReadTable, TableReader, read_table
@@ -40,7 +40,7 @@ def read_parted(
     """
     schemas = schemas_of(specification)
     plan = None if memory is None else make_plan(folder, specification, layout, memory)
-    scratch = None if plan is None or plan.n_parts == 1 else Scratch(plan.make_folder())
+    scratch = None if plan is None or plan.n_parts == 1 else plan.make_scratch()
     splitting = None
     if scratch is not None and plan is not None:
         splitting = _Splitting(scratch.path, specification.site, plan, progress)
