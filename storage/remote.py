@@ -1,4 +1,4 @@
-"""A folder at a URL: read and written file by file, without listing it.
+"""A folder at a URL: read and written file by file; object stores can list it, too.
 
 fsspec is imported when a folder is opened: most servers have their artifacts on a disk.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -30,6 +31,19 @@ class RemoteError(InputError):
 
 class RemoteMissingError(RemoteError):
     """A file that does not exist at its URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEntry:
+    """A file or folder at a URL.
+
+    Attributes:
+        path: relative to the `RemoteFolder` that listed it.
+        size: in bytes; None for a folder.
+    """
+
+    path: str
+    size: int | None
 
 
 class RemoteFolder:
@@ -66,6 +80,33 @@ class RemoteFolder:
         """Write a file into a local one; if it breaks off, that one has some of its bytes."""
         with self._reporting(path, "read"):
             self._files.get_file(self._locate(path), str(file))
+
+    def list_folder(self, path: str = "", *, below: bool = False) -> list[RemoteEntry]:
+        """Return the files and folders in a folder, by name.
+
+        Args:
+            below: return the files at any depth, and no folders.
+
+        Raises:
+            RemoteMissingError: the folder does not exist.
+        """
+        if self._scheme in _WEB:
+            raise RemoteError(
+                f"{self.url} cannot be listed, as it is a web server: use a URL of a folder "
+                "(file://) or of an object store (s3://, gs://)"
+            )
+        start = self._locate(path).rstrip("/")
+        with self._reporting(path, "listed"):
+            if below:
+                listing = self._files.find(start, detail=True).values()
+            else:
+                listing = self._files.ls(start, detail=True)
+        entries = [
+            RemoteEntry(name, None if each["type"] == "directory" else int(each["size"]))
+            for each in listing
+            if (name := self._relative(each["name"])) and not each["name"].endswith("/")
+        ]
+        return sorted(entries, key=lambda entry: entry.path)
 
     def upload(self, file: Path, path: str) -> None:
         """Write a local file; one that exists is replaced."""
@@ -129,6 +170,11 @@ class RemoteFolder:
     def _locate(self, path: str) -> str:
         """Return the path of a file as the client wants it; in a URL, names are escaped."""
         return f"{self._root}/{quote(path) if self._scheme in _WEB else path}"
+
+    def _relative(self, name: str) -> str:
+        """Return the path below this folder of a name that the client returned."""
+        root = self._root.lstrip("/")
+        return name.lstrip("/").removeprefix(root).lstrip("/")
 
     def _name(self, path: str) -> str:
         return f"{self.url}/{path}" if path else self.url
