@@ -56,13 +56,14 @@ def assert_equal(
     Args:
         expected: code of a finding that must be among those of the tables.
         numbers: of parts.
-        batch_rows: rows that are read at once.
+        batch_rows: rows that are read at once for two parts; more for more parts, so that the rows
+            are cut at other places.
     """
     whole = outcome(folder, None, scratch / "1", screening)
     codes = {kind["code"] for kinds in whole[0].values() for kind in kinds}
     assert not expected or expected in codes, codes
     for parts in numbers:
-        memory = Memory(limit=2**40, parts=parts, batch_rows=batch_rows)
+        memory = Memory(limit=2**40, parts=parts, batch_rows=batch_rows * parts // 2)
         assert outcome(folder, memory, scratch / str(parts), screening) == whole, parts
     return whole[1]
 
