@@ -76,10 +76,12 @@ def _opened(location: Any) -> Iterator[Path | None]:
         return
     from lifecycle.table_copy import CopyProgress, copied_tables
 
-    phases = Phases(())
+    phases, has_started = Phases(()), False
 
     def show(progress: CopyProgress) -> None:
-        if not progress.done:
+        nonlocal has_started
+        if not has_started:
+            has_started = True
             say(f"Copying {progress.files:,} files of {url}, {progress.total / _MIB:,.1f} MiB")
         phases.advance(progress.done, progress.total)
 

@@ -40,7 +40,7 @@ def copied_tables(
     """Yield a folder of this machine with the tables at a URL, which is removed at the end.
 
     Args:
-        advance: called as the copy begins, and after each file.
+        advance: called once as the copy begins, with nothing done, and after each file.
 
     Raises:
         RemoteError: a file cannot be read; the message names it.
@@ -78,7 +78,7 @@ def _list_files(remote: RemoteFolder) -> Sequence[RemoteEntry]:
             inside = remote.list_folder(entry.path, below=True)
             # a folder without Parquet is no table, whatever else it has
             if any(file.path.endswith(".parquet") for file in inside):
-                files += inside
+                files += [file for file in inside if file.size is not None]
     wanted = [file for file in files if file.path == RETAILER_FILE or _is_read(remote, file.path)]
     if not wanted:
         raise RemoteError(

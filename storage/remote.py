@@ -5,6 +5,7 @@ fsspec is imported when a folder is opened: most servers have their artifacts on
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
 _EXTRAS = {"s3": "s3", "gs": "gcs"}
 """Extras of this project that install the client of a scheme; others need none."""
 _WEB = ("http", "https")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class RemoteError(InputError):
@@ -199,6 +201,8 @@ class RemoteFolder:
             ) from None
         # the clients of the stores share no class of errors
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise RemoteError(f"{where} cannot be {action}: the disk is full") from None
             raise RemoteError(
                 f"{where} cannot be {action}: {_summarize(error)}. Check the URL, the network, and "
                 "the credentials of this process"

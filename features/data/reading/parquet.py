@@ -178,8 +178,8 @@ def _read_columns(
     if len(sources) < 2:
         return {}
     # one of them is damaged, or the file is: those that are not can still be checked
-    alone = (_read_columns(part, [source], rows) for source in sources)
-    return {name: column for read in alone for name, column in read.items()}
+    single = (_read_columns(part, [source], rows) for source in sources)
+    return {name: column for read in single for name, column in read.items()}
 
 
 def _scan(part: TableFile, rows: RowRange | None) -> pl.LazyFrame:
