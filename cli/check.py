@@ -9,13 +9,15 @@ import orjson
 import typer
 
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of
+from cli.tables import reads_tables
 from config.settings import get_settings
 from features.data.findings import Report, Severity
 from features.data.reading.layout import DateOrder, DecimalMark, Delimiter
 
 
+@reads_tables
 def check(
-    data: Annotated[Path, typer.Argument(help="Folder with the retailer's tables.")],
+    data: Path,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the check too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     delimiter: DelimiterOption = Delimiter.COMMA,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
-from cli.inputs import Data, RecipeOption, Threads, extra
+from cli.inputs import RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.output import print_table
 from cli.progress import err, progress
+from cli.tables import reads_tables
 from cli.tracking import open_checked_tracker, open_tracker, record_backtest, record_training
 from config.settings import get_settings
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
 
 
+@reads_tables
 def backtest(
-    data: Data = None,
+    data: Path | None = None,
     out: Annotated[
         Path, typer.Option(help="Folder for fits, results and the report; resumed if there.")
     ] = Path("backtest"),
@@ -117,8 +119,9 @@ def card(
         out.write_text(text, encoding="utf-8")
 
 
+@reads_tables
 def reconcile_study(
-    data: Data = None,
+    data: Path | None = None,
     out: Annotated[Path, typer.Option(help="JSON document to write.")] = Path(
         "reconciliation.json"
     ),
@@ -176,9 +179,10 @@ class ModelName(StrEnum):
     PLAIN = "plain"
 
 
+@reads_tables
 def benchmark(
     name: Annotated[BenchmarkName, typer.Argument(help="The benchmark.")],
-    data: Annotated[Path, typer.Argument(help="Folder with the tables of the benchmark.")],
+    data: Path,
     out: Annotated[
         Path, typer.Option(help="Folder for forecasts and results; resumed if there.")
     ] = Path("benchmark"),

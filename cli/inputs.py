@@ -1,10 +1,9 @@
-"""Common inputs of commands: tables, threads, and optional dependencies."""
+"""Common inputs of commands: threads, the store, and optional dependencies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,10 +13,6 @@ from errors import InputError
 from lifecycle.training_request import Effort
 from storage.artifacts import Store, UnwritableError
 
-Data = Annotated[
-    Path | None,
-    typer.Argument(help="Folder with the retailer's tables; the built-in demo data if left out."),
-]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads of the fit; as many as there are cores.")
 ]

@@ -9,6 +9,7 @@ import typer
 
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.progress import err
+from cli.tables import reads_tables
 from errors import InputError
 from features.data.findings import Report
 from features.data.reading.layout import DateOrder, DecimalMark, Delimiter, TableLayout
@@ -23,8 +24,9 @@ _FAVORITA_TABLES = frozenset({"train", "stores", "holidays_events"})
 DataFolder = Annotated[Path, typer.Argument(help="Folder with the retailer's tables.")]
 
 
+@reads_tables
 def look(
-    data: DataFolder,
+    data: Path,
     delimiter: DelimiterOption = Delimiter.COMMA,
     decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,

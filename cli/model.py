@@ -13,12 +13,13 @@ import typer
 from cli import inputs
 from cli.cluster import access_of
 from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_parts
-from cli.inputs import Data, RecipeOption, Threads, extra
+from cli.inputs import RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.look import show_understood
 from cli.output import AsJson, print_json
 from cli.progress import err, progress
 from cli.quality import show_quality
+from cli.tables import reads_tables
 from cli.tracking import open_checked_tracker, record_training
 from config.settings import get_settings
 from config.topics import ClusterSettings
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from training.engines.fitting_backend import FittingBackend
 
 
+@reads_tables
 def train(
-    data: Data = None,
+    data: Path | None = None,
     recipe: RecipeOption = Effort.DEFAULT,
     promote: Annotated[
         Promote,
@@ -71,8 +73,9 @@ def train(
         print_json(release.names)
 
 
+@reads_tables
 def forecast(
-    data: Annotated[Path, typer.Argument(help="Folder with the retailer's tables.")],
+    data: Path,
     out: Annotated[Path, typer.Option(help="CSV file to write; one that exists is replaced.")] = (
         Path("forecast.csv")
     ),

@@ -14,6 +14,7 @@ from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_part
 from cli.layout import show_warnings
 from cli.output import AsJson, print_json
 from cli.progress import Phases, err
+from cli.tables import reads_tables
 from config.settings import get_settings
 from storage.artifacts import ArtifactError
 
@@ -27,8 +28,9 @@ class BusyError(Exception):
     """Another process is doing the same for this store; it may be tried again later."""
 
 
+@reads_tables
 def refresh(
-    data: Annotated[Path, typer.Argument(help="Folder with the retailer's newer tables.")],
+    data: Path,
     force: Annotated[
         bool,
         typer.Option("--force", help="Serve them though their last day is before what is served."),

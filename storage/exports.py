@@ -122,10 +122,13 @@ class ExportStore:
         with writing(self._engine) as connection:
             connection.execute(delete(EXPORTS).where(EXPORTS.c.id.in_(names)))
 
-    def ids(self) -> set[str]:
-        """Return the ids of all exports."""
+    def ids(self, among: Collection[str] | None = None) -> set[str]:
+        """Return the ids of all exports, or of those among some; expired ones too."""
+        query = select(EXPORTS.c.id)
+        if among is not None:
+            query = query.where(EXPORTS.c.id.in_(among))
         with reading(self._engine) as connection:
-            return set(connection.execute(select(EXPORTS.c.id)).scalars())
+            return set(connection.execute(query).scalars())
 
     def used_bytes(self) -> int:
         """Return the size of all files together."""

@@ -1,12 +1,14 @@
-"""A folder at a URL: read and written file by file, without listing it.
+"""A folder at a URL: read and written file by file; object stores can list it, too.
 
 fsspec is imported when a folder is opened: most servers have their artifacts on a disk.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -22,6 +24,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
 _EXTRAS = {"s3": "s3", "gs": "gcs"}
 """Extras of this project that install the client of a scheme; others need none."""
 _WEB = ("http", "https")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class RemoteError(InputError):
@@ -30,6 +33,19 @@ class RemoteError(InputError):
 
 class RemoteMissingError(RemoteError):
     """A file that does not exist at its URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEntry:
+    """A file or folder at a URL.
+
+    Attributes:
+        path: relative to the `RemoteFolder` that listed it.
+        size: in bytes; None for a folder.
+    """
+
+    path: str
+    size: int | None
 
 
 class RemoteFolder:
@@ -66,6 +82,33 @@ class RemoteFolder:
         """Write a file into a local one; if it breaks off, that one has some of its bytes."""
         with self._reporting(path, "read"):
             self._files.get_file(self._locate(path), str(file))
+
+    def list_folder(self, path: str = "", *, below: bool = False) -> list[RemoteEntry]:
+        """Return the files and folders in a folder, by name.
+
+        Args:
+            below: return the files at any depth, and no folders.
+
+        Raises:
+            RemoteMissingError: the folder does not exist.
+        """
+        if self._scheme in _WEB:
+            raise RemoteError(
+                f"{self.url} cannot be listed, as it is a web server: use a URL of a folder "
+                "(file://) or of an object store (s3://, gs://)"
+            )
+        start = self._locate(path).rstrip("/")
+        with self._reporting(path, "listed"):
+            if below:
+                listing = self._files.find(start, detail=True).values()
+            else:
+                listing = self._files.ls(start, detail=True)
+        entries = [
+            RemoteEntry(name, None if each["type"] == "directory" else int(each["size"]))
+            for each in listing
+            if (name := self._relative(each["name"])) and not each["name"].endswith("/")
+        ]
+        return sorted(entries, key=lambda entry: entry.path)
 
     def upload(self, file: Path, path: str) -> None:
         """Write a local file; one that exists is replaced."""
@@ -130,6 +173,11 @@ class RemoteFolder:
         """Return the path of a file as the client wants it; in a URL, names are escaped."""
         return f"{self._root}/{quote(path) if self._scheme in _WEB else path}"
 
+    def _relative(self, name: str) -> str:
+        """Return the path below this folder of a name that the client returned."""
+        root = self._root.lstrip("/")
+        return name.lstrip("/").removeprefix(root).lstrip("/")
+
     def _name(self, path: str) -> str:
         return f"{self.url}/{path}" if path else self.url
 
@@ -153,6 +201,8 @@ class RemoteFolder:
             ) from None
         # the clients of the stores share no class of errors
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise RemoteError(f"{where} cannot be {action}: the disk is full") from None
             raise RemoteError(
                 f"{where} cannot be {action}: {_summarize(error)}. Check the URL, the network, and "
                 "the credentials of this process"

@@ -273,7 +273,7 @@ async def _unrecorded_of_caller(
     jobs = await access.call(partial(access.queue.all, (JobKind.EXPORT,)))
     own = [job for job in jobs if job.by == actor_of(request).name and job.id not in recorded]
     ended = [job.id for job in own if job.ended]
-    deleted = {name for name in ended if await access.call(partial(access.store.find, name))}
+    deleted = await access.call(partial(access.store.ids, ended)) if ended else set()
     return [job for job in own if job.state is not State.SUCCEEDED and job.id not in deleted]
 
 

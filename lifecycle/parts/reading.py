@@ -9,7 +9,6 @@ reads it once; its digest comes with each task, because a pickle is code.
 from __future__ import annotations
 
 import pickle
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +22,7 @@ from distributed import Client
 from features.data.parts.runner import Result, Task, Whole, make_scratch
 from lifecycle.parts.dask_tasks import iter_results
 from storage.artifacts import STAGING, ArtifactError, Store, replace_file, writing
+from storage.artifacts.scratch import Scratch
 
 PARTS_PER_THREAD = 4
 """Parts for each thread of the workers, so that they end at about the same time."""
@@ -41,7 +41,7 @@ class DaskRunner:
         threads: dict[str, int] = self.client.nthreads()
         return PARTS_PER_THREAD * sum(threads.values())
 
-    def make_folder(self, n_bytes: int) -> Path:
+    def make_scratch(self, n_bytes: int) -> Scratch:
         # the name is that of a staging folder, so that what a killed command leaves is swept
         parent = self.store.snapshots.resolve()
         return make_scratch(parent, f"{STAGING}tables-", n_bytes, "ARTIFACTS_DIR")
@@ -56,16 +56,16 @@ class DaskRunner:
             ArtifactError: a worker does not see the files.
         """
         content = pickle.dumps(whole)
-        folder = self.make_folder(len(content))
+        scratch = self.make_scratch(len(content))
         try:
-            shared = _Shared(folder / "whole.pickle", sha256(content).hexdigest())
-            with writing(folder):
+            shared = _Shared(scratch.path / "whole.pickle", sha256(content).hexdigest())
+            with writing(scratch.path):
                 replace_file(shared.path, content)
             del content
             calls = [_Call(function, shared, task) for task in tasks]
             yield from iter_results(self.client, _run, calls)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            scratch.close()
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,7 @@ def finish(server: KeyClient, response: httpx.Response) -> dict[str, Any]:
 
 def download(server: KeyClient, export: dict[str, Any], **headers: str) -> httpx.Response:
     """Follow the link of an export, without a key."""
+    assert export["download"], export
     return KeyClient.__base__.request(  # type: ignore[union-attr,no-any-return]
         server, "GET", export["download"], headers=headers
     )
@@ -147,7 +148,9 @@ def download(server: KeyClient, export: dict[str, Any], **headers: str) -> httpx
 def rows_of_forecast(server: KeyClient, node: str, **fields: Any) -> list[list[str]]:
     """Return the rows of `/forecast` as CSV, its header first."""
     options = {"json": {"node": node, "horizon": 5, **fields}, "headers": {"accept": CSV}}
-    return list(csv.reader(io.StringIO(server.request("POST", "/forecast", **options).text)))
+    response = server.request("POST", "/forecast", **options)
+    assert response.status_code == 200, response.text
+    return list(csv.reader(io.StringIO(response.text)))
 
 
 # --- what is written --------------------------------------------------------------------------
@@ -195,7 +198,9 @@ def test_overrides_are_written_where_they_are_asked_for(
 ) -> None:
     first = snapshot.facts.origin + timedelta(2)
     override = {"node": NODES[2], "from": str(first), "to": str(first), "op": "multiply"}
-    served.request("POST", "/overrides", json={**override, "value": 2.0, "reason": "event"})
+    document = {**override, "value": 2.0, "reason": "event"}
+    made = served.request("POST", "/overrides", json=document)
+    assert made.status_code == 201, made.text
     adjusted = finish(served, start(served, nodes=NODES, horizon=5, adjusted=True))
     text = download(served, adjusted).text
     for node in NODES:

@@ -30,7 +30,7 @@ class PartPanel:
         self._whole, self._rows = whole, rows
         self._specification = specification = whole.specification
         self._step, self.n_days, self._reach = specification.step, whole.n_days, whole.reach
-        self._series = whole.series[self._rows].with_row_index("series")
+        self._series = whole.series[self._rows].with_row_index("_series")
         self.site = number_sites(self._series[specification.site])
         self._late = self._locate(whole.late)
         scans = scan_within_reach(part, specification, whole.origin)
@@ -139,7 +139,7 @@ class PartPanel:
         placed = frame.select(*self._specification.series, "date").join(
             self._series, on=list(self._specification.series), maintain_order="left"
         )
-        return placed["series"].to_numpy().astype(np.intp), self._index_days(placed)
+        return placed["_series"].to_numpy().astype(np.intp), self._index_days(placed)
 
     def _locate(self, frame: pl.DataFrame) -> Cells:
         """Return series and day of each row; a row with the site alone stands for all of it."""
@@ -149,9 +149,9 @@ class PartPanel:
         if others:
             whole = frame.filter(pl.all_horizontal(pl.col(others).is_null()))
             parts.insert(0, whole.drop(others).join(self._series, on=site))
-        placed = pl.concat([part.select("series", "date") for part in parts])
+        placed = pl.concat([part.select("_series", "date") for part in parts])
         placed = placed.unique(maintain_order=True)
-        return placed["series"].to_numpy().astype(np.intp), self._index_days(placed)
+        return placed["_series"].to_numpy().astype(np.intp), self._index_days(placed)
 
     def _index_days(self, frame: pl.DataFrame) -> NDArray[np.int64]:
         return frame.select(self._whole.day_of_row).to_series().to_numpy()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +12,7 @@ import polars as pl
 from features.data.parts.runner import HERE, PartRunner
 from features.data.reading.reader import ReadTable
 from features.data.reading.schema import FUTURE, SALES
+from storage.artifacts.scratch import Scratch
 
 PARTED = (SALES, FUTURE)
 """Tables that are read in parts; all others are read whole."""
@@ -76,17 +75,6 @@ class StoredPart:
         files = sorted((self.folder / name).glob("*.parquet"))
         empty = self.blank[name].frame
         return pl.scan_parquet(files).select(empty.columns) if files else empty.lazy()
-
-
-class Scratch:
-    """A folder of intermediate files, which is removed with this object, or by `close`."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._finalizer = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
-
-    def close(self) -> None:
-        self._finalizer()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +31,7 @@ LEAST_PART = 32 * MIB
 """A part may take so much whatever the limit: small tables are read on small machines too."""
 _CSV_TIMES = 4
 """Bytes in memory for each byte of a table as CSV."""
+_GZIP_LENGTH = 4
 _SCRATCH_PER_ROW = 40
 _BATCH_SHARE, _BATCH_ROWS = 0.1, (50_000, 4_000_000)
 _BATCH_BYTES_PER_ROW = 250
@@ -75,7 +77,7 @@ def make_plan(
         least_parts: into which they are cut even if fewer would fit, if there are so many sites.
 
     Raises:
-        MemoryLimitError: the rows of one site do not fit.
+        MemoryLimitError: the rows of one site do not fit, or tables as CSV as a whole.
     """
     schemas = schemas_of(specification)
     every = {
@@ -83,7 +85,10 @@ def make_plan(
         for name, schema in schemas.items()
     }
     tables = {name: files for name, files in every.items() if name in PARTED}
-    if not tables.get(SALES) or not all(f.is_parquet for files in tables.values() for f in files):
+    if not tables.get(SALES):
+        return None
+    if any(not file.is_parquet for files in tables.values() for file in files):
+        _check_whole([file for files in every.values() for file in files], memory)
         return None
     counts = [
         count
@@ -101,11 +106,41 @@ def make_plan(
     return _cut(sites, n_days, specification, memory, whole=whole, least_parts=least_parts)
 
 
+def _check_whole(files: Sequence[TableFile], memory: Memory) -> None:
+    """Refuse tables as CSV, which are read in one piece, if they do not fit.
+
+    Raises:
+        MemoryLimitError: they take more than may be used.
+    """
+    sizes = {file.name: _size_in_memory(file) for file in files}
+    needed = sum(sizes.values())
+    if needed > max(memory.limit - BASE, LEAST_PART):
+        largest = max((file.name for file in files if not file.is_parquet), key=sizes.__getitem__)
+        raise MemoryLimitError(
+            f"{largest} is read in one piece, as all tables as CSV are, which takes about "
+            f"{(BASE + needed) / MIB:,.0f} MiB of memory, and {memory.limit / MIB:,.0f} MiB may be "
+            "used; write it as Parquet, which is read in parts, or set MEMORY_MIB to more"
+        )
+
+
 def _size_in_memory(part: TableFile) -> int:
     """Return about the bytes that a file takes when it is read whole."""
     if part.is_parquet:
         return count_rows(part) * PER_ROW
-    return part.path.stat().st_size * _CSV_TIMES
+    return _text_size(part.path) * _CSV_TIMES
+
+
+def _text_size(path: Path) -> int:
+    """Return the bytes of a text file, decompressed; of more than 4 GiB of gzip, a lower bound."""
+    try:
+        size = path.stat().st_size
+        if path.suffix == ".gz" and size > _GZIP_LENGTH:
+            with path.open("rb") as file:  # ends with the length modulo 2**32 (RFC 1952)
+                file.seek(-_GZIP_LENGTH, os.SEEK_END)
+                size = max(size, int.from_bytes(file.read(), "little"))
+    except OSError:  # reading it reports why
+        return 0
+    return size
 
 
 @dataclass(frozen=True)

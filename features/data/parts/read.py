@@ -10,7 +10,7 @@ import polars as pl
 from features.data.checks.spans import count_days
 from features.data.findings import Report
 from features.data.parts.memory import Memory
-from features.data.parts.part import PARTED, Parted, Scratch, StoredPart, TablePart, WholePart
+from features.data.parts.part import PARTED, Parted, StoredPart, TablePart, WholePart
 from features.data.parts.plan import Plan, make_plan
 from features.data.parts.runner import HERE, PartRunner
 from features.data.reading.layout import TableLayout
@@ -46,7 +46,7 @@ def read_parted(
     if memory is not None:
         plan = make_plan(folder, specification, layout, memory, runner.least_parts)
     if plan is not None and plan.n_parts > 1:
-        scratch = Scratch(runner.make_folder(plan.scratch_bytes))
+        scratch = runner.make_scratch(plan.scratch_bytes)
     if scratch is not None and plan is not None:
         splitting = _Splitting(scratch.path, specification.site, plan, progress)
     others: dict[str, ReadTable] = {}

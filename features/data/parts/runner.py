@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from uuid import uuid4
 
 from features.data.parts.memory import MemoryLimitError, check_disk
+from storage.artifacts.scratch import Scratch
 
 Whole = TypeVar("Whole")
 Task = TypeVar("Task")
@@ -31,7 +32,7 @@ class PartRunner(Protocol):
     def writes_apart(self) -> bool:
         """Return whether several processes write: then each part needs files of its own."""
 
-    def make_folder(self, n_bytes: int) -> Path:
+    def make_scratch(self, n_bytes: int) -> Scratch:
         """Return a new folder for about so many bytes, which every process sees.
 
         Raises:
@@ -55,7 +56,7 @@ class LocalRunner:
     least_parts = 1
     writes_apart = False
 
-    def make_folder(self, n_bytes: int) -> Path:
+    def make_scratch(self, n_bytes: int) -> Scratch:
         return make_scratch(Path(tempfile.gettempdir()), "mlrf-parts-", n_bytes, "TMPDIR")
 
     def run(
@@ -78,7 +79,7 @@ def _detach(result: Result) -> Result:
 HERE: PartRunner = LocalRunner()
 
 
-def make_scratch(parent: Path, prefix: str, n_bytes: int, setting: str) -> Path:
+def make_scratch(parent: Path, prefix: str, n_bytes: int, setting: str) -> Scratch:
     """Return a new folder for about so many bytes.
 
     Args:
@@ -91,7 +92,7 @@ def make_scratch(parent: Path, prefix: str, n_bytes: int, setting: str) -> Path:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         check_disk(parent, n_bytes, setting)
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        return Scratch(prefix, parent)
     except OSError as error:
         raise MemoryLimitError(
             f"{parent} cannot be written ({(error.strerror or 'the volume failed').lower()}), "

@@ -7,10 +7,11 @@ import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from features.data.findings import Finding, Report, Severity
+from features.data.reading.schema import SCHEMAS
 
 SALES_NAMES, FUTURE_NAMES = ("sales", "train"), ("future", "test")
 """Names of the table of sales, and of that of the days ahead; the first is the usual one."""
@@ -82,6 +83,19 @@ def list_tables(folder: Path) -> list[str]:
     }
     data_sets = {name for name in (*SALES_NAMES, *FUTURE_NAMES) if _is_data_set(folder / name)}
     return sorted(stems | data_sets)
+
+
+def may_be_read(path: PurePosixPath) -> bool:
+    """Return whether a file of a folder of tables may be one of a table, by its relative path.
+
+    In a folder, each file that is not hidden may be: one that is not Parquet is a fault there.
+    """
+    if any(piece.startswith(("_", ".")) for piece in path.parts):
+        return False
+    top = path.parts[0]
+    if len(path.parts) == 1:
+        return top.endswith(SUFFIXES)
+    return top.endswith(".parquet") or top in (*SALES_NAMES, *FUTURE_NAMES, *SCHEMAS)
 
 
 def read_text(part: TableFile, report: Report) -> bytes | None:

@@ -65,8 +65,11 @@ def read_parquet(
     if header is None:
         return None
     columns: list[pl.Series] = []
+    read = _read_columns(
+        part, [names[at] for at in header.positions.values() if at < len(names)], rows
+    )
     for name, index in header.positions.items():
-        column = _read_column(part, names[index], name, rows) if index < len(names) else None
+        column = None if index >= len(names) else read.get(names[index])
         if index >= len(names):
             value = part.partition[[*part.partition][index - len(names)]]
             height = columns[0].len() if columns else _count_rows(part, rows)
@@ -76,7 +79,7 @@ def read_parquet(
                 "unreadable", "cannot be read: it is damaged, or holds text that is not UTF-8", name
             )
         else:
-            columns.append(column)
+            columns.append(column.alias(name))
     if len(columns) < len(header.positions):
         return None
     return pl.DataFrame(columns).with_row_index(_ROW, offset=1 + (rows.first if rows else 0))
@@ -166,12 +169,17 @@ def _count_rows(part: TableFile, rows: RowRange | None) -> int:
     return 0
 
 
-def _read_column(
-    part: TableFile, source: str, name: str, rows: RowRange | None
-) -> pl.Series | None:
+def _read_columns(
+    part: TableFile, sources: Sequence[str], rows: RowRange | None
+) -> dict[str, pl.Series]:
+    """Return columns by their names in the file, without those that cannot be read."""
     with suppress(*_FAILURES), _silence_panics():
-        return _scan(part, rows).select(source).collect().to_series().alias(name)
-    return None
+        return {column.name: column for column in _scan(part, rows).select(sources).collect()}
+    if len(sources) < 2:
+        return {}
+    # one of them is damaged, or the file is: those that are not can still be checked
+    single = (_read_columns(part, [source], rows) for source in sources)
+    return {name: column for read in single for name, column in read.items()}
 
 
 def _scan(part: TableFile, rows: RowRange | None) -> pl.LazyFrame:

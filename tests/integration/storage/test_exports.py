@@ -94,3 +94,14 @@ def test_files_count_until_their_rows_are_removed(store: ExportStore) -> None:
     store.remove(["deleted"])
     assert store.used_bytes() == 5_000_000_000
     assert store.ids() == {EXPORT.id}
+
+
+def test_the_exports_among_some_ids_are_found_those_too_that_have_expired(
+    store: ExportStore,
+) -> None:
+    store.add(EXPORT)
+    store.add(replace(EXPORT, id="deleted"))
+    store.add(replace(EXPORT, id="other"))
+    store.expire(replace(EXPORT, id="deleted"), by=ANNA)
+    assert store.ids([EXPORT.id, "deleted", "unknown"]) == {EXPORT.id, "deleted"}
+    assert store.ids([]) == set()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.remote import RemoteError, RemoteFolder, RemoteMissingError
+from storage.remote import RemoteEntry, RemoteError, RemoteFolder, RemoteMissingError
 from tests.support.remote import S3, running_web
 
 NAME = "snapshots/x/covariate-garten%20m%C3%B6bel.npy"
@@ -43,6 +43,26 @@ def test_a_file_that_is_too_large_is_not_read(url: str) -> None:
     folder.write("CURRENT", b"x" * 5000)
     with pytest.raises(RemoteError, match=f"{url}/CURRENT is larger than 4,096 bytes"):
         folder.read("CURRENT", 4096)
+
+
+def test_a_full_disk_is_named_as_the_reason(url: str, tmp_path: Path) -> None:
+    (tmp_path / "local").write_bytes(CONTENT)
+    RemoteFolder(url).upload(tmp_path / "local", NAME)
+    with pytest.raises(RemoteError, match="cannot be read: the disk is full"):
+        RemoteFolder(url).download(NAME, Path("/dev/full"))
+
+
+def test_the_files_of_a_folder_are_listed_with_their_sizes(url: str) -> None:
+    folder = RemoteFolder(url)
+    folder.write("tables/sales.csv", b"12345")
+    folder.write("tables/train/a=1/b.parquet", b"123")
+    assert folder.list_folder("tables") == [
+        RemoteEntry("tables/sales.csv", 5),
+        RemoteEntry("tables/train", None),
+    ]
+    assert folder.list_folder("tables/train", below=True) == [
+        RemoteEntry("tables/train/a=1/b.parquet", 3)
+    ]
 
 
 def test_a_missing_file_is_named(url: str) -> None:

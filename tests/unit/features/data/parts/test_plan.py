@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 from pathlib import Path
 
@@ -99,6 +100,22 @@ def test_csv_is_read_in_one_piece(folder: Path) -> None:
     pl.read_parquet(train).write_csv(folder / "train.csv")
     train.unlink()
     assert make_plan(folder, FAVORITA, STANDARD, Memory(1)) is None
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"], ids=["plain", "compressed"])
+def test_csv_that_does_not_fit_is_refused_with_the_advice_to_write_parquet(
+    folder: Path, suffix: str
+) -> None:
+    train = folder / "train.parquet"
+    text = pl.read_parquet(train).write_csv().encode()
+    train.unlink()
+    content = text if suffix == ".csv" else gzip.compress(text)
+    (folder / f"train{suffix}").write_bytes(content)
+    enough = BASE + 4 * len(text) + PER_ROW * sum(each.height for each in frames().values())
+    assert make_plan(folder, FAVORITA, STANDARD, Memory(enough)) is None
+    with pytest.raises(MemoryLimitError, match=rf"train{suffix} is read in one piece.* Parquet"):
+        make_plan(folder, FAVORITA, STANDARD, Memory(BASE + 3 * len(text)))
 
 
 def test_too_little_disk_is_refused_with_what_to_set(tmp_path: Path) -> None:
