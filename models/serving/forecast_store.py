@@ -16,6 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from features.state_parts import UpperPast, load_pooled, pooled_to_bytes
 from models.base_forecasts import Progress, ScoreParts
 from models.engine import ForecastEngine
 from models.intervals import Intervals
@@ -36,6 +37,9 @@ MEAN_FILE = "mean.npy"
 BOUNDS_FILE = "bounds.npy"
 BASE_FILE = "base.npy"
 """Forecasts before reconciliation, where it has moved them; what-ifs begin from them."""
+UPPER_FILE, POOLED_FILE = "upper.npz", "pooled.npz"
+"""What all parts read of the past, where the series are forecast part by part: a server then
+computes the parts alone that hold the series of a what-if or an explanation."""
 _CHUNK_NODES = 4096
 """Nodes whose bounds are computed at a time."""
 
@@ -97,6 +101,9 @@ def load_or_make(
     artifact = verify(folder, kind=KIND)
     shape = (len(engine.snapshot.hierarchy), engine.snapshot.horizon)
     stored = artifact.manifest.files
+    if UPPER_FILE in stored and engine.is_divided:
+        past = UpperPast.load(engine.snapshot, folder / UPPER_FILE)
+        engine.use_past(past, load_pooled(folder / POOLED_FILE))
     return Forecasts(
         mean=_map_array(folder / MEAN_FILE, shape),
         clipped=int(artifact.facts["clipped"]),
@@ -165,4 +172,8 @@ def _make_artifact(
             np.save(folder / BASE_FILE, base.astype(np.float32))
         if engine.intervals is not None:
             _save_bounds(folder / BOUNDS_FILE, engine, engine.intervals, coherent.values)
+        if engine.is_divided:
+            part_rows = engine.part_rows(engine.snapshot.newest_origin)
+            (folder / UPPER_FILE).write_bytes(part_rows.past.to_bytes())
+            (folder / POOLED_FILE).write_bytes(pooled_to_bytes(part_rows.pooled))
         return seal(folder, kind=KIND, label=engine.version, facts={"clipped": coherent.clipped})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from features.data.snapshot import Snapshot
+from features.state_parts import UpperPast
+from models import base_forecasts
 from models.bundle import Bundle
 from models.engine import ForecastEngine
 from models.serving.forecast_store import load_or_make
@@ -83,6 +86,22 @@ def test_adapted_intervals_are_not_those_that_are_stored(
 ) -> None:
     narrow = replace(loaded, intervals=_Narrow(), adaptation=object())  # type: ignore[arg-type]
     assert (numbers_of(narrow) == 7).all()
+
+
+def test_what_all_parts_read_of_the_past_is_stored_beside_forecasts_of_many_series(
+    own_store: Store, bundle: Bundle, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that reads it computes the parts of the nodes alone, with the same bits."""
+    nodes = np.array([0, 3, len(snapshot.hierarchy) - 1])
+    origin, days = snapshot.newest_origin, np.arange(1, 31)
+    expected = ForecastEngine(bundle, snapshot).rows_of(origin, nodes, days)
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", snapshot.horizon)
+    shutil.rmtree(own_store.forecasts)
+    load_or_make(ForecastEngine(bundle, snapshot), own_store)
+    monkeypatch.setattr(UpperPast, "at", None)
+    engine = ForecastEngine(bundle, snapshot)
+    load_or_make(engine, own_store)
+    np.testing.assert_array_equal(engine.rows_of(origin, nodes, days), expected)
 
 
 class _Narrow:

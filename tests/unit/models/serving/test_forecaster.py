@@ -26,6 +26,7 @@ from tests.support.runners import LocalRunners
 
 SECONDS = 20.0
 HORIZONS = np.arange(1, 31)  # of both segments
+LANTERN_DAY = "Lantern Day"
 
 
 @pytest.fixture(scope="module")
@@ -93,21 +94,46 @@ def test_a_forecast_of_many_series_is_made_in_parts_with_the_same_bits(
 
 
 @pytest.mark.parametrize("back", [0, 200], ids=["the newest origin", "a past origin"])
+@pytest.mark.parametrize("node", ["store:1/family:LIQUOR,WINE,BEER", "store:2", "total"])
+@pytest.mark.parametrize("covariate", ["onpromotion", "holiday"])
 def test_a_scenario_of_many_series_has_the_same_bits(
     serving: LoadedRelease,
     forecaster: Forecaster,
-    series: int,
     monkeypatch: pytest.MonkeyPatch,
     back: int,
+    node: str,
+    covariate: str,
 ) -> None:
-    origin = serving.engine.snapshot.newest_origin - back
-    whole = compare(forecaster, origin, series, promote(origin, 3))
-    monkeypatch.setattr(base_forecasts, "PART_ROWS", serving.engine.snapshot.horizon)
-    engine = ForecastEngine(serving.engine.bundle, serving.engine.snapshot)
+    """And computes the state of the parts below its node alone."""
+    snapshot = serving.engine.snapshot
+    row, origin = snapshot.hierarchy.index[node], snapshot.newest_origin - back
+    adjustments = promote(origin, 3)
+    if covariate == "holiday":
+        adjustments = [Adjustment(covariate, SET, LANTERN_DAY, origin + 2, origin + 2)]
+    whole = compare(forecaster, origin, row, adjustments)
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", snapshot.horizon)
+    engine = ForecastEngine(serving.engine.bundle, snapshot)
     assert engine.is_divided
+    monkeypatch.setattr(ForecastEngine, "state", None)  # of all nodes
     runners = LocalRunners(engine)
     divided = Forecaster(replace(serving, engine=engine), runners, runners)
-    assert_equal_bits(compare(divided, origin, series, promote(origin, 3)), whole)
+    assert_equal_bits(compare(divided, origin, row, adjustments), whole)
+
+
+@pytest.mark.parametrize("back", [0, 200], ids=["the newest origin", "a past origin"])
+def test_rows_of_some_nodes_of_many_have_the_same_bits(
+    serving: LoadedRelease, monkeypatch: pytest.MonkeyPatch, back: int
+) -> None:
+    """In any order, of upper nodes and of series of sites next to each other and apart."""
+    snapshot = serving.engine.snapshot
+    origin, upper = snapshot.newest_origin - back, snapshot.hierarchy.n_upper
+    nodes = np.array([len(snapshot.hierarchy) - 1, 0, upper + 3, upper, 2, upper + 1])
+    every = np.random.default_rng(1).permutation(len(snapshot.hierarchy))
+    whole = [serving.engine.rows_of(origin, each, HORIZONS) for each in (nodes, every)]
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", snapshot.horizon)
+    engine = ForecastEngine(serving.engine.bundle, snapshot)
+    for expected, each in zip(whole, (nodes, every), strict=True):
+        np.testing.assert_array_equal(engine.rows_of(origin, each, HORIZONS), expected)
 
 
 @pytest.mark.parametrize("node", ["store:1/family:LIQUOR,WINE,BEER", "store:2", "total"])

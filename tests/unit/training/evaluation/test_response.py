@@ -56,14 +56,14 @@ def test_a_response_is_that_of_a_scenario_for_the_member_alone(
         row = snapshot.hierarchy.index[member["node"]]
         change = Adjustment("onpromotion", MULTIPLY, factor, origin + 1, origin + DAYS)
         made = scenario_rows(engine, origin, horizons, row, [change])
-        flat = engine.rows(made.state, engine.covariates(origin), horizons)
+        flat = engine.rows(engine.state(origin), engine.covariates(origin), horizons)
         planned = flat.reshape(*made.changed.shape, -1)
         after = planned.copy()
         after[made.changed] = made.altered
         before, scenario = (
             engine.reconciliation.reconcile(
                 engine.base(
-                    made.state,
+                    origin,
                     horizons,
                     engine.bundle.model.predict(rows.reshape(-1, rows.shape[-1])),
                 )
