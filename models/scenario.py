@@ -147,7 +147,7 @@ def end_when_unknown(
     """Return an adjustment without the days at its end on which its covariate is not known.
 
     `add` and `multiply` have nothing to start from there; `set` retains its days. An adjustment
-    that `scenario_rows` refuses is returned as it is: one that is known on no day, or that ends
+    that `Scenario.of` refuses is returned as it is: one that is known on no day, or that ends
     after `end`, the last day forecast.
     """
     if adjustment.op == SET:
@@ -211,14 +211,14 @@ class Scenario:
 
     # Only nodes with an adjusted series below them can change: a series reads the plans of the
     # nodes above it, and a scenario alters those only where it covers all of their series. So rows
-    # are made for these nodes alone, which for one series are a handful of thousands.
-    # Altered covariates are combined with the same state. A holiday is part
-    # of the calendar, which the state reads too (effects of the names of the days ahead), so the
-    # state is computed again on a snapshot with other holidays. Its rows are used only for nodes
-    # that lie wholly below the adjusted node: the calendar is national, and a node with series
-    # elsewhere must not get the holiday. Comparing complete rows, instead of deriving which cells
-    # an adjustment reaches, also finds indirect effects: lead and lag of promotions, sums of whole
-    # levels, distances to a day off.
+    # are made for these nodes alone, which for one series are a handful of thousands. Altered
+    # covariates are combined with the same state. A holiday is part of the calendar, which the
+    # state reads too (effects of the names of the days ahead), so the state is computed again on a
+    # snapshot with other holidays. Its rows are used only for nodes that lie wholly below the
+    # adjusted node: the calendar is national, and a node with series elsewhere must not get the
+    # holiday. Comparing complete rows, instead of deriving which cells an adjustment reaches, also
+    # finds indirect effects: lead and lag of promotions, sums of whole levels, distances to a day
+    # off.
 
     @cached_property
     def reached(self) -> NDArray[np.intp]:
@@ -269,17 +269,6 @@ class Scenario:
 
     def _by_node(self, rows: Floats) -> Floats:
         return rows.reshape(-1, len(self.horizons), rows.shape[1])
-
-
-def scenario_rows(
-    engine: ForecastEngine,
-    origin: int,
-    horizons: NDArray[np.intp],
-    node: int,
-    adjustments: Sequence[Adjustment],
-) -> ScenarioRows:
-    """Make all rows that adjustments alter; see `Scenario.of`."""
-    return Scenario.of(engine, origin, horizons, node, adjustments).make_rows()
 
 
 def bottoms_below(hierarchy: Hierarchy, node: int) -> NDArray[np.intp]:

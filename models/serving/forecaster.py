@@ -16,6 +16,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from models import base_forecasts
+from models.exceptions import band_origin
 from models.scenario import Adjustment, Scenario, ScenarioRows, bottoms_below
 from models.serving.forecast_store import is_moved
 from models.serving.release import LoadedRelease
@@ -122,14 +123,29 @@ class Forecaster:
             RunnerError: the model or the reconciliation failed, or cannot be reached.
         """
         engine = self.release.engine
-        if origin == engine.snapshot.newest_origin:
-            mean = self.release.forecasts.mean
-            return mean[:, horizons - 1] if nodes is None else mean[nodes[:, None], horizons - 1]
+        stored = self._find_stored(origin, horizons)
+        if stored is not None:
+            rows = slice(None) if nodes is None else nodes[:, None]
+            return stored[rows, horizons - 1]
         if nodes is None:
             return await self._compute_all(origin, horizons)
         if not engine.is_separable:
             return (await self._compute_all(origin, horizons))[nodes]
         return await self._compute_some(origin, horizons, nodes)
+
+    def _find_stored(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64] | None:
+        """Return the stored forecasts of all nodes from an origin that have some days, or None."""
+        snapshot, forecasts = self.release.engine.snapshot, self.release.forecasts
+        if origin == snapshot.newest_origin:
+            return forecasts.mean
+        recent = forecasts.recent
+        if recent is None or origin != band_origin(snapshot):
+            return None
+        return recent if int(horizons.max(initial=0)) <= recent.shape[1] else None
+
+    def is_stored(self, origin: int, horizons: NDArray[np.intp]) -> bool:
+        """Return whether forecasts are read rather than computed."""
+        return self._find_stored(origin, horizons) is not None
 
     async def total(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return coherent forecasts of all nodes, added up over the horizons; shape (nodes,).

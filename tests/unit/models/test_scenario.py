@@ -23,10 +23,10 @@ from models.intervals import Intervals
 from models.scenario import (
     Adjustment,
     AdjustmentError,
+    Scenario,
     ScenarioRows,
     bottoms_below,
     operations_of,
-    scenario_rows,
     with_holiday,
     with_values,
 )
@@ -66,6 +66,11 @@ def hold(origin: int) -> Callable[..., Adjustment]:
         return Adjustment("holiday", "set", name, origin + first, origin + (last or first))
 
     return hold
+
+
+def scenario_rows(*inputs: Any) -> ScenarioRows:
+    """Return all rows that adjustments alter."""
+    return Scenario.of(*inputs).make_rows()
 
 
 def row_of(snapshot: Snapshot, node: str) -> int:

@@ -12,6 +12,7 @@ import pytest
 
 from models import base_forecasts
 from models.engine import ForecastEngine
+from models.exceptions import RECENT_DAYS, band_origin
 from models.scenario import SET, Adjustment
 from models.serving.forecaster import (
     MAX_CONCURRENT,
@@ -190,6 +191,30 @@ def test_the_origins_whose_outputs_are_kept_are_bounded(
     for before in range(PAST_OUTPUTS + 2):
         compare(forecaster, past - before, series, promote(past - before, 3))
     assert len(forecaster.past_outputs) == PAST_OUTPUTS
+
+
+def test_stored_forecasts_of_the_recent_days_are_read_without_the_model(
+    serving: LoadedRelease, runners: LocalRunners
+) -> None:
+    """And have the bits of computed ones; longer forecasts from their origin are computed."""
+    origin = band_origin(serving.engine.snapshot)
+    assert origin is not None
+    days = np.arange(1, RECENT_DAYS + 1)
+    recent = serving.engine.forecast(origin, days).values
+    stored = replace(serving, forecasts=replace(serving.forecasts, recent=recent))
+    forecaster = Forecaster(stored, runners, runners)
+    np.testing.assert_array_equal(anyio.run(forecaster.forecast, origin, days), recent)
+    some = np.array([5, 0])
+    np.testing.assert_array_equal(
+        anyio.run(forecaster.forecast, origin, days[3:9], some), recent[some, 3:9]
+    )
+    assert not runners.inferred
+    longer = np.arange(1, RECENT_DAYS + 2)
+    np.testing.assert_array_equal(
+        anyio.run(forecaster.forecast, origin, longer),
+        serving.engine.forecast(origin, longer).values,
+    )
+    assert runners.inferred
 
 
 # --- who waits --------------------------------------------------------------------------------
