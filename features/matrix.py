@@ -151,6 +151,19 @@ class Covariates:
             shared[name] = before
         return shared
 
+    def plans_of(self, part: Part | None) -> Plans:
+        """Return the plans of the upper nodes and of a part's series; of None no series."""
+        hierarchy = self.snapshot.hierarchy
+        own = slice(0, 0) if part is None else part.nodes(hierarchy.n_upper)
+        planned, shared = (
+            {
+                name: np.concatenate((values[: hierarchy.n_upper], values[own]))
+                for name, values in of_nodes.items()
+            }
+            for of_nodes in (self.planned, self.shared)
+        )
+        return Plans(self.calendar, planned, shared)
+
     @property
     def levels_as_planned(self) -> tuple[str, ...]:
         """Levels whose nodes a scenario covers in part, so that series read them as planned."""

@@ -37,7 +37,7 @@ Values64 = NDArray[np.float64]
 Pooled = Mapping[str, Values64]
 """Pooled responses to covariates by name, of the groups of `Snapshot.pooled_group`."""
 
-_PAST_ONLY, _PLANNED = "past_only", "planned"
+_PAST_ONLY, _PLANNED, _POOLED = "past_only", "planned", "pooled"
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,21 @@ class UpperPast:
             state = PastState.of_arrays(snapshot, origin, arrays)
             planned = select_arrays(arrays, _PLANNED)
             return cls(snapshot, common, state, planned, None if lead < 0 else lead)
+
+
+def pooled_to_bytes(pooled: Pooled) -> bytes:
+    """Return pooled responses as the content of a file for `load_pooled`."""
+    content = BytesIO()
+    # with a prefix, so that no covariate has the name of an argument
+    arrays = {f"{_POOLED}/{name}": slopes for name, slopes in pooled.items()}
+    np.savez(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def load_pooled(path: Path) -> Pooled:
+    """Read a file with what `pooled_to_bytes` returned."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return select_arrays(arrays, _POOLED)
 
 
 def pool_responses(snapshot: Snapshot, responses: Sequence[Mapping[str, Response]]) -> Pooled:

@@ -113,8 +113,12 @@ class NodeForecaster:
         return self.forecast(past.state_of(part, pooled), past.plans_of(part), rows, horizons)
 
 
+KeepPooled = Callable[[Pooled], None]
+"""Called with the pooled responses, once they are known."""
+
 ScoreParts = Callable[
-    [NodeForecaster, UpperPast, Sequence[Part], Rows, Progress], Iterator[tuple[Part, Values]]
+    [NodeForecaster, UpperPast, Sequence[Part], Rows, Progress, KeepPooled],
+    Iterator[tuple[Part, Values]],
 ]
 """Yields the base forecasts of parts, in any order, as `score_parts_here` does."""
 
@@ -125,6 +129,7 @@ def score_parts_here(
     parts: Sequence[Part],
     horizons: Rows,
     progress: Progress,
+    keep_pooled: KeepPooled,
 ) -> Iterator[tuple[Part, Values]]:
     """Yield the base forecasts of parts, one after the other in this process.
 
@@ -132,8 +137,10 @@ def score_parts_here(
         past: of the origin.
         horizons: days after it.
         progress: called with parts done and all parts.
+        keep_pooled: called before the first part.
     """
     pooled = past.pool(parts)
+    keep_pooled(pooled)
     for number, part in enumerate(parts, start=1):
         yield part, forecaster.forecast_part(past, part, pooled, horizons)
         progress(number, len(parts))

@@ -7,7 +7,8 @@ stored forecasts of the newest origin.
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from threading import RLock
 
 import numpy as np
@@ -27,6 +28,7 @@ from models.base_forecasts import Progress as Progress
 from models.bundle import Bundle
 from models.intervals import Intervals
 from models.methods import Method, methods_at
+from models.part_rows import PartRows
 from models.reconciliation import Coherent, Reconciliation
 from models.uncertainty import Uncertainty
 from models.volumes import volumes_of
@@ -54,8 +56,9 @@ class ForecastEngine:
         self.unseen_series = bundle.find_unseen(snapshot)
         self._past_states: LRUCache[int, PastState] = LRUCache(_PAST_STATES)
         self._covariates: LRUCache[int, Covariates] = LRUCache(_PAST_STATES)
-        self._pasts: LRUCache[int, tuple[UpperPast, Pooled]] = LRUCache(_PAST_STATES)
-        self._lock = RLock()
+        self._part_rows: LRUCache[int, PartRows] = LRUCache(_PAST_STATES)
+        self._newest_part_rows: PartRows | None = None
+        self._lock, self._computing = RLock(), RLock()
         self.analogues = self._find_analogues()
 
     def adapt_intervals(self, adaptation: Adaptation) -> Intervals:
@@ -98,7 +101,8 @@ class ForecastEngine:
     def _compute_state(self, origin: int) -> PastState:
         if not self.is_divided:
             return state_at(self.snapshot, origin)
-        return state_in_parts(*self._past_of(origin), self._parts)
+        rows = self.part_rows(origin)
+        return state_in_parts(rows.past, rows.pooled, self._parts)
 
     @property
     def is_divided(self) -> bool:
@@ -109,10 +113,70 @@ class ForecastEngine:
     def _parts(self) -> list[Part]:
         return self.snapshot.split(_count_series(self.snapshot.horizon))
 
-    @cachedmethod(lambda self: self._pasts, lock=lambda self: self._lock)
-    def _past_of(self, origin: int) -> tuple[UpperPast, Pooled]:
-        past = UpperPast.at(self.snapshot, origin, self._parts)
-        return past, past.pool(self._parts)
+    @cached_property
+    def _sites(self) -> list[Part]:
+        return self.snapshot.split(1)
+
+    def part_rows(self, origin: int) -> PartRows:
+        """Return what makes rows of nodes at an origin, where series are forecast part by part.
+
+        That of the newest origin and of few others is cached.
+        """
+        if origin != self.snapshot.newest_origin:
+            return self._past_part_rows(origin)
+        with self._computing:  # once, for all requests that need it
+            if self._newest_part_rows is None:
+                self._newest_part_rows = self._compute_part_rows(self.snapshot, origin)
+            return self._newest_part_rows
+
+    @cachedmethod(lambda self: self._part_rows, lock=lambda self: self._lock)
+    def _past_part_rows(self, origin: int) -> PartRows:
+        return self._compute_part_rows(self.snapshot, origin)
+
+    def _compute_part_rows(self, snapshot: Snapshot, origin: int) -> PartRows:
+        past = UpperPast.at(snapshot, origin, self._parts)
+        return self._make_part_rows(past, past.pool(self._parts))
+
+    def use_past(self, past: UpperPast, pooled: Pooled) -> None:
+        """Make rows at the newest origin of what all parts read, which need not be computed."""
+        self._newest_part_rows = self._make_part_rows(past, pooled)
+
+    def _make_part_rows(self, past: UpperPast, pooled: Pooled) -> PartRows:
+        size = _count_series(self.snapshot.horizon)
+        return PartRows(self.builder, past, pooled, self._sites, size)
+
+    def rows_of(
+        self,
+        origin: int,
+        nodes: NDArray[np.intp],
+        horizons: NDArray[np.intp],
+        covariates: Covariates | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the rows of some nodes from an origin, node by node.
+
+        Where there are many series, only the state of the parts that hold the nodes is computed.
+
+        Args:
+            covariates: of the days ahead, if not those known at the origin.
+        """
+        if self.is_divided:
+            return self.part_rows(origin).matrix(nodes, horizons, covariates)
+        covariates = covariates or self.covariates(origin)
+        return self.builder.matrix(self.state(origin), covariates, nodes, horizons)
+
+    def rows_with_holidays(
+        self, covariates: Covariates
+    ) -> Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.float32]]:
+        """Return what makes the rows of nodes and days from a snapshot that has other holidays.
+
+        Args:
+            covariates: of this snapshot and its calendar.
+        """
+        snapshot, origin = covariates.snapshot, covariates.origin
+        if self.is_divided:
+            part_rows = self._compute_part_rows(snapshot, origin)
+            return partial(part_rows.matrix, covariates=covariates)
+        return partial(self.builder.matrix, state_at(snapshot, origin), covariates)
 
     def missing_covariates(self) -> dict[str, float]:
         """Return the share of the days ahead of all series that lack a covariate, by its name."""
@@ -150,7 +214,7 @@ class ForecastEngine:
 
     def base(
         self,
-        state: PastState,
+        origin: int,
         horizons: NDArray[np.intp],
         outputs: NDArray[np.float32],
         nodes: NDArray[np.intp] | None = None,
@@ -168,13 +232,13 @@ class ForecastEngine:
         modelled = self.reconciliation.modelled_nodes if nodes is None else nodes
         base = np.full((len(self.snapshot.hierarchy), len(horizons)), np.nan)
         base[modelled] = outputs.reshape(len(modelled), len(horizons))
-        self.forecaster.apply_rules(base, slice(0, len(base)), state.origin, horizons)
-        base[modelled[~state.sold[modelled]]] = 0
+        self.forecaster.apply_rules(base, slice(0, len(base)), origin, horizons)
+        base[modelled[self.snapshot.first_sale[modelled] > origin]] = 0
         bottoms = base[self.snapshot.hierarchy.n_upper :]
-        closed = self.snapshot.closed_ahead(state.origin, horizons)
+        closed = self.snapshot.closed_ahead(origin, horizons)
         if closed is not None:
             bottoms[closed] = 0
-        self._forecast_announced(bottoms, state.origin, horizons)
+        self._forecast_announced(bottoms, origin, horizons)
         return base
 
     def forecast(
@@ -233,7 +297,14 @@ class ForecastEngine:
             past = UpperPast.at(snapshot, origin, parts, lead=lead)
             base[weighted] = forecast(past.state, past.plans, weighted, horizons)
             score = score_parts or score_parts_here
-            for part, of_part in score(self.forecaster, past, parts, horizons, progress):
+
+            def keep_pooled(pooled: Pooled) -> None:
+                if lead is None and origin == snapshot.newest_origin:
+                    self.use_past(past, pooled)
+
+            for part, of_part in score(
+                self.forecaster, past, parts, horizons, progress, keep_pooled
+            ):
                 base[part.nodes(upper)] = of_part
         self._forecast_announced(base[upper:], origin, horizons)
         return base
@@ -251,13 +322,13 @@ class ForecastEngine:
         Returns:
             Shape (bottoms, horizons).
         """
-        past, pooled = self._past_of(origin)
+        rows = self.part_rows(origin)
         upper = self.snapshot.hierarchy.n_upper
         forecasts = np.empty((len(bottoms), len(horizons)))
         for part in self._parts:
             first, last = np.searchsorted(bottoms - upper, (part.start, part.stop))
             if first < last:
-                of_part = self.forecaster.forecast_part(past, part, pooled, horizons)
+                of_part = self.forecaster.forecast_part(rows.past, part, rows.pooled, horizons)
                 forecasts[first:last] = of_part[bottoms[first:last] - upper - part.start]
         return forecasts
 

@@ -156,7 +156,7 @@ class Outlook:
     @property
     def recent(self) -> int:
         """Steps that count as recent."""
-        return self.snapshot.step.steps_in(RECENT_DAYS)
+        return count_recent_days(self.snapshot)
 
     @property
     def least_units(self) -> float:
@@ -397,9 +397,14 @@ def _find_stockouts_since(
         )
 
 
+def count_recent_days(snapshot: Snapshot) -> int:
+    """Return how many steps count as recent."""
+    return snapshot.step.steps_in(RECENT_DAYS)
+
+
 def band_origin(snapshot: Snapshot) -> int | None:
     """Return the origin whose forecast the recent sales are compared with; None if too early."""
-    origin = snapshot.newest_origin - snapshot.step.steps_in(RECENT_DAYS)
+    origin = snapshot.newest_origin - count_recent_days(snapshot)
     return origin if origin >= first_origin(snapshot.step) else None
 
 

@@ -285,7 +285,7 @@ def make_rows(
     """Return the rows of the model for bottom series, node by node."""
     if not len(nodes):
         return np.empty((0, len(engine.bundle.contract.names)), dtype=np.float32)
-    return engine.builder.matrix(engine.state(origin), engine.covariates(origin), nodes, horizons)
+    return engine.rows_of(origin, nodes, horizons)
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,22 @@ follow; no column is patched. What other series share with those of the node sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
-from features.blocks import Floats
+from features.blocks import Floats, Rows
 from features.data.calendar import NATIONAL, NO_HOLIDAY, WORK_DAY, Holiday
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from features.data.specification import Kind, Specification
 from features.matrix import Covariates
-from features.state import PastState, state_at
 from models.engine import ForecastEngine
 
 HOLIDAY = "holiday"
@@ -122,7 +122,7 @@ class ScenarioRows:
     """Rows that a scenario alters.
 
     Attributes:
-        state: features of the past at the origin.
+        origin: index of the last day whose sales are known.
         changed: whether the scenario alters a row, shape (nodes, days). A node that has never
             sold is zero by rule, whatever its rows are, and counts as unchanged.
             The nodes are those that are modelled.
@@ -130,7 +130,7 @@ class ScenarioRows:
         levels_as_planned: levels whose plans the rows read as they are without the scenario.
     """
 
-    state: PastState
+    origin: int
     changed: NDArray[np.bool_]
     altered: Floats
     levels_as_planned: tuple[str, ...]
@@ -140,27 +140,6 @@ class ScenarioRows:
         """Days on which any row is altered; shape (days,)."""
         return np.asarray(self.changed.any(axis=0))
 
-    def merge_outputs(
-        self,
-        missing: NDArray[np.bool_],
-        outputs: NDArray[np.float32],
-        stored: NDArray[np.floating],
-    ) -> tuple[Floats, Floats]:
-        """Return the model's outputs of baseline and scenario, each of shape (nodes, days).
-
-        Args:
-            missing: days whose outputs for the baseline are among `outputs`, shape (days,).
-            outputs: for the rows of the baseline on the `missing` days, then the altered ones.
-            stored: baseline outputs of the other days, shape (nodes, days); values that the model
-                gave as float32.
-        """
-        split = len(outputs) - len(self.altered)
-        before = stored.astype(np.float32)
-        before[:, missing] = outputs[:split].reshape(len(before), -1)
-        after = before.copy()
-        after[self.changed] = outputs[split:]
-        return before, after
-
 
 def end_when_unknown(
     snapshot: Snapshot, origin: int, end: int, node: int, adjustment: Adjustment
@@ -168,7 +147,7 @@ def end_when_unknown(
     """Return an adjustment without the days at its end on which its covariate is not known.
 
     `add` and `multiply` have nothing to start from there; `set` retains its days. An adjustment
-    that `scenario_rows` refuses is returned as it is: one that is known on no day, or that ends
+    that `Scenario.of` refuses is returned as it is: one that is known on no day, or that ends
     after `end`, the last day forecast.
     """
     if adjustment.op == SET:
@@ -179,68 +158,117 @@ def end_when_unknown(
     return replace(adjustment, last=known)
 
 
-def scenario_rows(
-    engine: ForecastEngine,
-    origin: int,
-    horizons: NDArray[np.intp],
-    node: int,
-    adjustments: Sequence[Adjustment],
-) -> ScenarioRows:
-    """Make the rows that the adjustments alter.
+@dataclass(frozen=True)
+class Scenario:
+    """Adjustments of a node's covariates, and the rows that they alter.
 
-    Args:
+    Attributes:
+        engine: of the release.
         origin: index of the last day whose sales are used.
         horizons: days after it, ascending.
-        node: row of the hierarchy below which the adjustments apply.
-        adjustments: checked, and applied in order; covariates and holidays are independent.
-
-    Raises:
-        AdjustmentError: a day is not among those forecast, a name is not known, or a count or a
-            price would be negative, or depend on an unknown one.
+        bottoms: numbers of the bottom series that are adjusted.
+        adjusted: covariates of the days ahead.
+        snapshot: with the holidays of the scenario; the engine's where no holiday is adjusted.
     """
+
+    engine: ForecastEngine
+    origin: int
+    horizons: NDArray[np.intp]
+    bottoms: NDArray[np.intp]
+    adjusted: Covariates
+    snapshot: Snapshot
+
+    @classmethod
+    def of(
+        cls,
+        engine: ForecastEngine,
+        origin: int,
+        horizons: NDArray[np.intp],
+        node: int,
+        adjustments: Sequence[Adjustment],
+    ) -> Scenario:
+        """Return the scenario of adjustments.
+
+        Args:
+            node: row of the hierarchy below which the adjustments apply.
+            adjustments: checked, and applied in order; covariates and holidays are independent.
+
+        Raises:
+            AdjustmentError: a day is not among those forecast, a name is not known, or a count or
+                a price would be negative, or depend on an unknown one.
+        """
+        snapshot = engine.snapshot
+        bottoms = bottoms_below(snapshot.hierarchy, node)
+        adjusted = engine.covariates(origin)
+        scenario_snapshot = snapshot
+        for adjustment in adjustments:
+            _check_days(adjustment, snapshot, origin + horizons)
+            if adjustment.covariate == HOLIDAY:
+                scenario_snapshot = with_holiday(scenario_snapshot, adjustment)
+            else:
+                adjusted = with_values(adjusted, bottoms, adjustment)
+        return cls(engine, origin, horizons, bottoms, adjusted, scenario_snapshot)
+
     # Only nodes with an adjusted series below them can change: a series reads the plans of the
     # nodes above it, and a scenario alters those only where it covers all of their series. So rows
-    # are made for these nodes alone, which for one series are a handful of thousands.
-    # Altered covariates are combined with the same state. A holiday is part
-    # of the calendar, which the state reads too (effects of the names of the days ahead), so the
-    # state is computed again on a snapshot with other holidays. Its rows are used only for nodes
-    # that lie wholly below the adjusted node: the calendar is national, and a node with series
-    # elsewhere must not get the holiday. Comparing complete rows, instead of deriving which cells
-    # an adjustment reaches, also finds indirect effects: lead and lag of promotions, sums of whole
-    # levels, distances to a day off.
-    snapshot = engine.snapshot
-    bottoms = bottoms_below(snapshot.hierarchy, node)
-    state = engine.state(origin)
-    covariates = adjusted = engine.covariates(origin)
-    scenario_snapshot = snapshot
-    for adjustment in adjustments:
-        _check_days(adjustment, snapshot, origin + horizons)
-        if adjustment.covariate == HOLIDAY:
-            scenario_snapshot = with_holiday(scenario_snapshot, adjustment)
-        else:
-            adjusted = with_values(adjusted, bottoms, adjustment)
+    # are made for these nodes alone, which for one series are a handful of thousands. Altered
+    # covariates are combined with the same state. A holiday is part of the calendar, which the
+    # state reads too (effects of the names of the days ahead), so the state is computed again on a
+    # snapshot with other holidays. Its rows are used only for nodes that lie wholly below the
+    # adjusted node: the calendar is national, and a node with series elsewhere must not get the
+    # holiday. Comparing complete rows, instead of deriving which cells an adjustment reaches, also
+    # finds indirect effects: lead and lag of promotions, sums of whole levels, distances to a day
+    # off.
 
-    modelled = engine.reconciliation.modelled_nodes
-    reached = np.flatnonzero(_count_below(snapshot.hierarchy, bottoms)[modelled])
+    @cached_property
+    def reached(self) -> NDArray[np.intp]:
+        """Places among the modelled nodes of those with an adjusted series; ascending."""
+        below = _count_below(self.engine.snapshot.hierarchy, self.bottoms)
+        return np.flatnonzero(below[self.engine.reconciliation.modelled_nodes])
 
-    def rows(state: PastState, covariates: Covariates) -> Floats:
-        flat = engine.builder.matrix(state, covariates, modelled[reached], horizons)
-        return flat.reshape(-1, len(horizons), flat.shape[1])
+    def divide_reached(self, rows: int) -> list[NDArray[np.intp]]:
+        """Return the reached nodes in parts of at most so many rows; at least one part."""
+        count = -(-len(self.reached) * len(self.horizons) // rows)
+        return np.array_split(self.reached, max(count, 1))
 
-    baseline = rows(state, covariates)
-    altered = baseline if adjusted is covariates else rows(state, adjusted)
-    if scenario_snapshot is not snapshot:
-        elsewhere = replace(
-            adjusted, snapshot=scenario_snapshot, calendar=scenario_snapshot.calendar
+    def make_rows(self, reached: NDArray[np.intp] | None = None) -> ScenarioRows:
+        """Make the rows that the adjustments alter.
+
+        Args:
+            reached: some of those nodes, ascending; all by default.
+        """
+        engine, origin, horizons = self.engine, self.origin, self.horizons
+        reached = self.reached if reached is None else reached
+        modelled = engine.reconciliation.modelled_nodes
+        nodes = modelled[reached]
+        has_values = self.adjusted is not engine.covariates(origin)
+        altered = baseline = self._by_node(engine.rows_of(origin, nodes, horizons))
+        if has_values:
+            altered = self._by_node(engine.rows_of(origin, nodes, horizons, self.adjusted))
+        if self._rows_with_holidays is not None:
+            inside = self._inside[nodes]
+            with_holidays = self._by_node(self._rows_with_holidays(nodes, horizons))
+            altered = np.where(inside[:, None, None], with_holidays, altered)
+        sold = engine.snapshot.first_sale[nodes] <= origin
+        differing = _mark_differing_rows(baseline, altered) & sold[:, None]
+        changed = np.zeros((len(modelled), len(horizons)), dtype=np.bool_)
+        changed[reached] = differing
+        return ScenarioRows(origin, changed, altered[differing], self.adjusted.levels_as_planned)
+
+    @cached_property
+    def _rows_with_holidays(self) -> Callable[[Rows, Rows], Floats] | None:
+        if self.snapshot is self.engine.snapshot:
+            return None
+        return self.engine.rows_with_holidays(
+            replace(self.adjusted, snapshot=self.snapshot, calendar=self.snapshot.calendar)
         )
-        inside = _mark_nodes_inside(snapshot.hierarchy, bottoms)[modelled[reached]]
-        altered = np.where(
-            inside[:, None, None], rows(state_at(scenario_snapshot, origin), elsewhere), altered
-        )
-    differing = _mark_differing_rows(baseline, altered) & state.sold[modelled[reached], None]
-    changed = np.zeros((len(modelled), len(horizons)), dtype=np.bool_)
-    changed[reached] = differing
-    return ScenarioRows(state, changed, altered[differing], adjusted.levels_as_planned)
+
+    @cached_property
+    def _inside(self) -> NDArray[np.bool_]:
+        return _mark_nodes_inside(self.engine.snapshot.hierarchy, self.bottoms)
+
+    def _by_node(self, rows: Floats) -> Floats:
+        return rows.reshape(-1, len(self.horizons), rows.shape[1])
 
 
 def bottoms_below(hierarchy: Hierarchy, node: int) -> NDArray[np.intp]:

@@ -28,6 +28,7 @@ from models.exceptions import (
     DeviationKind,
     Outlook,
     band_origin,
+    count_recent_days,
     fair_selection,
     find_last_year,
     find_new_series,
@@ -74,7 +75,8 @@ async def exceptions(
         )
         return _exceptions_answer(forecaster, window, deviations, checked, skipped, query.limit)
 
-    cost = 0 if past is None else cost_of_origin(snapshot, past)
+    is_read = past is None or forecaster.is_stored(past.origin, past.horizons)
+    cost = 0 if past is None or is_read else cost_of_origin(snapshot, past)
     return Computation(compute, cost, shared=past is not None)
 
 
@@ -117,7 +119,7 @@ def _band_window(snapshot: Snapshot) -> ForecastWindow | None:
     origin = band_origin(snapshot)
     if origin is None:
         return None
-    return ForecastWindow(origin, np.arange(1, snapshot.newest_origin - origin + 1))
+    return ForecastWindow(origin, np.arange(1, count_recent_days(snapshot) + 1))
 
 
 def _find_deviations(

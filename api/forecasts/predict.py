@@ -212,8 +212,7 @@ def _series_row(snapshot: Snapshot, payload: RowRequest) -> int:
 def _row_from_snapshot(forecaster: Forecaster, node: int, window: ForecastWindow) -> Row:
     """Return the row of a bottom series and the first day of a window, from the snapshot."""
     engine = forecaster.release.engine
-    state, covariates = engine.state(window.origin), engine.covariates(window.origin)
-    row: Row = engine.builder.matrix(state, covariates, np.array([node]), window.horizons)[0]
+    row: Row = engine.rows_of(window.origin, np.array([node]), window.horizons)[0]
     return row
 
 

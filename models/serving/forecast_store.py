@@ -16,8 +16,10 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from features.state_parts import UpperPast, load_pooled, pooled_to_bytes
 from models.base_forecasts import Progress, ScoreParts
 from models.engine import ForecastEngine
+from models.exceptions import band_origin, count_recent_days
 from models.intervals import Intervals
 from models.uncertainty import USUAL
 from storage.artifacts import (
@@ -36,6 +38,12 @@ MEAN_FILE = "mean.npy"
 BOUNDS_FILE = "bounds.npy"
 BASE_FILE = "base.npy"
 """Forecasts before reconciliation, where it has moved them; what-ifs begin from them."""
+RECENT_FILE = "recent.npy"
+"""Forecasts of the recent days from the origin before them, with which `/exceptions` compares the
+sales; of data that are long enough."""
+UPPER_FILE, POOLED_FILE = "upper.npz", "pooled.npz"
+"""What all parts read of the past, where the series are forecast part by part: a server then
+computes the parts alone that hold the series of a what-if or an explanation."""
 _CHUNK_NODES = 4096
 """Nodes whose bounds are computed at a time."""
 
@@ -50,6 +58,8 @@ class Forecasts:
             None where it has moved none of the series, or where they are not stored.
         bounds: numbers of `models.uncertainty.USUAL` by the intervals of the bundle, float64, shape
             (nodes, horizon, numbers); None where they are not stored.
+        recent: from the origin `models.exceptions.band_origin`, coherent, on the days up to the
+            newest origin, float64, shape (nodes, days); None where they are not stored.
         clipped: bottom values that were negative before reconciliation set them to zero.
     """
 
@@ -57,6 +67,7 @@ class Forecasts:
     clipped: int
     base: NDArray[np.float32] | None = None
     bounds: NDArray[np.float64] | None = None
+    recent: NDArray[np.float64] | None = None
 
 
 def is_moved(engine: ForecastEngine, clipped: int) -> bool:
@@ -97,12 +108,18 @@ def load_or_make(
     artifact = verify(folder, kind=KIND)
     shape = (len(engine.snapshot.hierarchy), engine.snapshot.horizon)
     stored = artifact.manifest.files
+    if UPPER_FILE in stored and engine.is_divided:
+        past = UpperPast.load(engine.snapshot, folder / UPPER_FILE)
+        engine.use_past(past, load_pooled(folder / POOLED_FILE))
     return Forecasts(
         mean=_map_array(folder / MEAN_FILE, shape),
         clipped=int(artifact.facts["clipped"]),
         base=_map_array(folder / BASE_FILE, shape) if BASE_FILE in stored else None,
         bounds=_map_array(folder / BOUNDS_FILE, (*shape, USUAL.count))
         if BOUNDS_FILE in stored
+        else None,
+        recent=_map_array(folder / RECENT_FILE, (shape[0], count_recent_days(engine.snapshot)))
+        if RECENT_FILE in stored
         else None,
     )
 
@@ -165,4 +182,12 @@ def _make_artifact(
             np.save(folder / BASE_FILE, base.astype(np.float32))
         if engine.intervals is not None:
             _save_bounds(folder / BOUNDS_FILE, engine, engine.intervals, coherent.values)
+        if (origin := band_origin(engine.snapshot)) is not None:
+            days = np.arange(1, count_recent_days(engine.snapshot) + 1)
+            recent = engine.forecast(origin, days, score_parts=score_parts)
+            np.save(folder / RECENT_FILE, recent.values)
+        if engine.is_divided:
+            part_rows = engine.part_rows(engine.snapshot.newest_origin)
+            (folder / UPPER_FILE).write_bytes(part_rows.past.to_bytes())
+            (folder / POOLED_FILE).write_bytes(pooled_to_bytes(part_rows.pooled))
         return seal(folder, kind=KIND, label=engine.version, facts={"clipped": coherent.clipped})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -15,8 +15,9 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from features.state import PastState
-from models.scenario import Adjustment, ScenarioRows, bottoms_below, scenario_rows
+from models import base_forecasts
+from models.exceptions import band_origin
+from models.scenario import Adjustment, Scenario, ScenarioRows, bottoms_below
 from models.serving.forecast_store import is_moved
 from models.serving.release import LoadedRelease
 from telemetry.metrics import INFERENCE_ROWS
@@ -122,14 +123,29 @@ class Forecaster:
             RunnerError: the model or the reconciliation failed, or cannot be reached.
         """
         engine = self.release.engine
-        if origin == engine.snapshot.newest_origin:
-            mean = self.release.forecasts.mean
-            return mean[:, horizons - 1] if nodes is None else mean[nodes[:, None], horizons - 1]
+        stored = self._find_stored(origin, horizons)
+        if stored is not None:
+            rows = slice(None) if nodes is None else nodes[:, None]
+            return stored[rows, horizons - 1]
         if nodes is None:
             return await self._compute_all(origin, horizons)
         if not engine.is_separable:
             return (await self._compute_all(origin, horizons))[nodes]
         return await self._compute_some(origin, horizons, nodes)
+
+    def _find_stored(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64] | None:
+        """Return the stored forecasts of all nodes from an origin that have some days, or None."""
+        snapshot, forecasts = self.release.engine.snapshot, self.release.forecasts
+        if origin == snapshot.newest_origin:
+            return forecasts.mean
+        recent = forecasts.recent
+        if recent is None or origin != band_origin(snapshot):
+            return None
+        return recent if int(horizons.max(initial=0)) <= recent.shape[1] else None
+
+    def is_stored(self, origin: int, horizons: NDArray[np.intp]) -> bool:
+        """Return whether forecasts are read rather than computed."""
+        return self._find_stored(origin, horizons) is not None
 
     async def total(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return coherent forecasts of all nodes, added up over the horizons; shape (nodes,).
@@ -159,20 +175,17 @@ class Forecaster:
             base = await self._forecast_parts(engine.base_forecasts, origin, horizons, rows=count)
             return await self._reconcile(origin, base)
 
-        def prepare() -> tuple[PastState, NDArray[np.float32]]:
+        def prepare() -> NDArray[np.float32]:
             with timed(Stage.FEATURES, {"mlrf.horizon": len(horizons)}):
-                state = engine.state(origin)
-                return state, engine.rows(state, engine.covariates(origin), horizons)
+                return engine.rows(engine.state(origin), engine.covariates(origin), horizons)
 
         async with self.slots.of(len(engine.snapshot.hierarchy) * len(horizons)):
             outputs = self.past_outputs.get(past := _past_key(origin, horizons))
             if outputs is None:
-                state, rows = await anyio.to_thread.run_sync(prepare)
+                rows = await anyio.to_thread.run_sync(prepare)
                 outputs = await self._infer(origin, rows)
                 self.past_outputs[past] = outputs.reshape(-1, len(horizons))
-            else:
-                state = await anyio.to_thread.run_sync(engine.state, origin)
-            return await self._reconcile(origin, engine.base(state, horizons, outputs))
+            return await self._reconcile(origin, engine.base(origin, horizons, outputs))
 
     async def _compute_some(
         self, origin: int, horizons: NDArray[np.intp], nodes: NDArray[np.intp]
@@ -195,15 +208,13 @@ class Forecaster:
             )
             return np.asarray(summing @ base)
 
-        def prepare() -> tuple[PastState, NDArray[np.float32]]:
+        def prepare() -> NDArray[np.float32]:
             with timed(Stage.FEATURES):
-                state, covariates = engine.state(origin), engine.covariates(origin)
-                return state, engine.builder.matrix(state, covariates, below, horizons)
+                return engine.rows_of(origin, below, horizons)
 
         async with self.slots.of(len(below) * len(horizons)):
-            state, rows = await anyio.to_thread.run_sync(prepare)
-            outputs = await self._infer(origin, rows)
-        base = engine.base(state, horizons, outputs, below)
+            outputs = await self._infer(origin, await anyio.to_thread.run_sync(prepare))
+        base = engine.base(origin, horizons, outputs, below)
         return np.asarray(summing @ base[hierarchy.n_upper :])
 
     async def _forecast_parts(
@@ -213,15 +224,20 @@ class Forecaster:
         horizons: NDArray[np.intp],
         *,
         rows: int,
+        wait: bool = True,
     ) -> NDArray[np.float64]:
-        """Forecast many series part by part, in a thread: all of their rows would not fit."""
+        """Forecast many series part by part, in a thread: all of their rows would not fit.
+
+        Args:
+            wait: whether for a slot; False if the caller has one.
+        """
 
         def run() -> NDArray[np.float64]:
             with timed(Stage.INFERENCE, {"mlrf.rows": rows}):
                 return forecast(origin, horizons)
 
         INFERENCE_ROWS.observe(rows)
-        async with self.slots.of(rows):
+        async with self.slots.of(rows) if wait else nullcontext():
             with _wrap_runner_errors(origin):
                 return await anyio.to_thread.run_sync(run)
 
@@ -275,44 +291,73 @@ class Forecaster:
         engine = self.release.engine
         is_newest = origin == engine.snapshot.newest_origin
         past = self.past_outputs.get(_past_key(origin, horizons))
+        modelled_nodes = engine.reconciliation.modelled_nodes
 
-        def prepare() -> tuple[ScenarioRows, NDArray[np.bool_], NDArray[np.float32]]:
+        def prepare(
+            part: NDArray[np.intp], changed: NDArray[np.bool_], is_last: bool
+        ) -> tuple[ScenarioRows, NDArray[np.bool_], NDArray[np.float32]]:
             with timed(Stage.FEATURES, {"mlrf.horizon": len(horizons)}):
-                rows = scenario_rows(engine, origin, horizons, node, adjustments)
-                missing = self._find_missing_days(origin, rows.days)
-                if past is not None:
-                    missing[:] = False
-                if not missing.any():
+                rows = scenario.make_rows(part)
+                missing = np.zeros(len(horizons), dtype=np.bool_)
+                if is_last and past is None:
+                    days = changed.any(axis=0) | rows.days
+                    missing = self._find_missing_days(origin, days)
+                if engine.is_divided or not missing.any():
                     return rows, missing, rows.altered
-                covariates = engine.covariates(origin)
-                baseline = engine.rows(rows.state, covariates, horizons[missing])
+                state, covariates = engine.state(origin), engine.covariates(origin)
+                baseline = engine.rows(state, covariates, horizons[missing])
                 return rows, missing, np.concatenate((baseline, rows.altered))
 
-        # The cost is in the model, so it runs once and only for rows whose outputs are not known:
-        # those that the scenario alters, and the baseline's of the missing days. Reconciliation
-        # works day by day, so it is repeated for the altered days only; the other days of the
-        # scenario are copied from the baseline, which makes their difference exactly zero.
-        rows, missing, requested = await anyio.to_thread.run_sync(prepare)
-        outputs = await self._infer(origin, requested) if len(requested) else requested[:, 0]
-        modelled_nodes = engine.reconciliation.modelled_nodes
+        # The cost is in the model, so it runs only for rows whose outputs are not known: those that
+        # the scenario alters, and the baseline's of the missing days. It runs once, unless there
+        # are more altered rows than fit into memory. Reconciliation works day by day, so it is
+        # repeated for the altered days only; the other days of the scenario are copied from the
+        # baseline, which makes their difference exactly zero.
+        scenario = await anyio.to_thread.run_sync(
+            Scenario.of, engine, origin, horizons, node, adjustments
+        )
+        parts = scenario.divide_reached(base_forecasts.PART_ROWS)
+        changed = np.zeros((len(modelled_nodes), len(horizons)), dtype=np.bool_)
+        altered_outputs = []
+        for number, part in enumerate(parts, start=1):
+            rows, missing, requested = await anyio.to_thread.run_sync(
+                prepare, part, changed, number == len(parts)
+            )
+            changed |= rows.changed
+            outputs = await self._infer(origin, requested) if len(requested) else requested[:, 0]
+            split = len(outputs) - len(rows.altered)
+            altered_outputs.append(outputs[split:])
         # in two steps, which is many times faster than both indices at once
         stored = self._stored_base[modelled_nodes][:, horizons - 1] if past is None else past
-        before, after = rows.merge_outputs(missing, outputs, stored)
+        before = stored.astype(np.float32)
+        if engine.is_divided and missing.any():
+            of_days = await self._forecast_parts(
+                engine.base_forecasts,
+                origin,
+                horizons[missing],
+                rows=len(modelled_nodes) * int(missing.sum()),
+                wait=False,
+            )
+            before[:, missing] = of_days[modelled_nodes]
+        else:
+            before[:, missing] = outputs[:split].reshape(len(before), -1)
+        after = before.copy()
+        after[changed] = np.concatenate(altered_outputs)
         baseline = self.release.forecasts.mean[:, horizons - 1]
         if not is_newest:
             self.past_outputs[_past_key(origin, horizons)] = before
-            baseline = await self._reconcile(origin, engine.base(rows.state, horizons, before))
-        scenario, days = baseline.copy(), rows.days
+            baseline = await self._reconcile(origin, engine.base(origin, horizons, before))
+        result, days = baseline.copy(), changed.any(axis=0)
         if days.any():
-            base = engine.base(rows.state, horizons[days], after[:, days])
+            base = engine.base(origin, horizons[days], after[:, days])
             announced = self._announced_elsewhere(node)
             if len(announced):  # their analogues may be below the node, but they are not
-                planned = engine.base(rows.state, horizons[days], before[:, days])
+                planned = engine.base(origin, horizons[days], before[:, days])
                 base[announced] = planned[announced]
-            scenario[:, days] = await self._reconcile(origin, base)
+            result[:, days] = await self._reconcile(origin, base)
         predicted = np.zeros(len(engine.snapshot.hierarchy), dtype=np.bool_)
-        predicted[modelled_nodes] = rows.changed.any(axis=1)
-        return Comparison(baseline, scenario, predicted, rows.levels_as_planned)
+        predicted[modelled_nodes] = changed.any(axis=1)
+        return Comparison(baseline, result, predicted, rows.levels_as_planned)
 
     def _announced_elsewhere(self, node: int) -> NDArray[np.intp]:
         """Return the rows of the announced series that are not below a node."""

@@ -39,6 +39,11 @@ def doubled(client_of_mean: Callable[..., Client], serving_release: LoadedReleas
     return client_of_mean(2 * serving_release.forecasts.mean)
 
 
+def without_recent(release: LoadedRelease) -> LoadedRelease:
+    """Return a release whose forecasts of the recent days are not stored."""
+    return replace(release, forecasts=replace(release.forecasts, recent=None))
+
+
 def test_the_next_four_weeks_are_looked_at(client: Client, newest: date) -> None:
     answer = client.get("/exceptions").json()
     assert answer["date"] == (newest + timedelta(1)).isoformat()
@@ -105,7 +110,7 @@ def test_recent_sales_are_compared_with_the_interval_of_their_own_origin(
             return await super().infer(*args) / 10
 
     runners = Tenth(serving_release.engine)
-    client = client_with(onnx=runners, reconciler=runners)
+    client = client_with(release=without_recent(serving_release), onnx=runners, reconciler=runners)
     answer = client.get("/exceptions", kind="outside-band", level="total").json()
     (entry,) = answer["exceptions"]
     first = newest - timedelta(27)
@@ -118,10 +123,22 @@ def test_recent_sales_are_compared_with_the_interval_of_their_own_origin(
     )
 
 
-def test_only_the_past_origin_runs_the_model(client: Client, runners: LocalRunners) -> None:
+def test_no_kind_runs_the_model(client: Client, runners: LocalRunners) -> None:
     for kind in KINDS:
         client.get("/exceptions", kind=kind)
+        assert not runners.inferred
+
+
+def test_recent_days_whose_forecast_is_not_stored_are_forecast_with_the_same_answer(
+    client: Client, client_with: Callable[..., Client], serving_release: LoadedRelease
+) -> None:
+    """By a server of a release that was made by an earlier version."""
+    runners = LocalRunners(serving_release.engine)
+    older = client_with(release=without_recent(serving_release), onnx=runners, reconciler=runners)
+    for kind in KINDS:
+        answer = older.get("/exceptions", kind=kind).json()
         assert bool(runners.inferred) is (kind == "outside-band")
+        assert answer == client.get("/exceptions", kind=kind).json()
         runners.inferred.clear()
 
 

@@ -144,7 +144,7 @@ class BaseForecasts:
         state = state_at(engine.snapshot, origin)
         covariates = known_covariates(engine.snapshot, origin, lead=SHORT_DAYS)
         outputs = engine.bundle.model.predict(engine.rows(state, covariates, _HORIZONS))
-        base = engine.base(state, _HORIZONS, outputs)
+        base = engine.base(origin, _HORIZONS, outputs)
         upper = np.arange(engine.snapshot.hierarchy.n_upper)
         rows = engine.builder.matrix(state, covariates, upper, _HORIZONS)
         relative = engine.bundle.contract.relative_columns

@@ -188,7 +188,7 @@ def _forecast_members(
         chunk = slice(start, start + days)
         rows = engine.builder.matrix(state, covariates, nodes, horizons[chunk])
         outputs[nodes, chunk] = engine.bundle.model.predict(rows).reshape(len(nodes), -1)
-    base = engine.base(state, horizons, outputs[engine.reconciliation.modelled_nodes])
+    base = engine.base(covariates.origin, horizons, outputs[engine.reconciliation.modelled_nodes])
     forecast: Values = hierarchy.aggregate(base[upper:])[members].sum(axis=1)
     return forecast
 

@@ -23,10 +23,10 @@ from models.intervals import Intervals
 from models.scenario import (
     Adjustment,
     AdjustmentError,
+    Scenario,
     ScenarioRows,
     bottoms_below,
     operations_of,
-    scenario_rows,
     with_holiday,
     with_values,
 )
@@ -66,6 +66,11 @@ def hold(origin: int) -> Callable[..., Adjustment]:
         return Adjustment("holiday", "set", name, origin + first, origin + (last or first))
 
     return hold
+
+
+def scenario_rows(*inputs: Any) -> ScenarioRows:
+    """Return all rows that adjustments alter."""
+    return Scenario.of(*inputs).make_rows()
 
 
 def row_of(snapshot: Snapshot, node: str) -> int:
@@ -284,8 +289,10 @@ def scenario_by_hand(
 
 def baseline_of(engine: ForecastEngine, made: ScenarioRows) -> NDArray[np.float32]:
     """Return the rows of all modelled nodes without the scenario, shape (nodes, days, features)."""
-    covariates = engine.covariates(made.state.origin)
-    rows = engine.rows(made.state, covariates, np.arange(1, made.changed.shape[1] + 1))
+    covariates = engine.covariates(made.origin)
+    rows = engine.rows(
+        engine.state(made.origin), covariates, np.arange(1, made.changed.shape[1] + 1)
+    )
     return rows.reshape(*made.changed.shape, -1)
 
 
@@ -308,7 +315,7 @@ def test_altered_rows_are_those_of_the_altered_plan(
     plan[bottoms_below(snapshot.hierarchy, row), 9:25] = 40
     expected = scenario_by_hand(engine, origin, engine.all_horizons, node, plan)
     scenario = rows_under(engine, made)
-    sold = made.state.sold[engine.reconciliation.modelled_nodes]
+    sold = engine.state(origin).sold[engine.reconciliation.modelled_nodes]
     np.testing.assert_array_equal(scenario[sold], expected[sold])
 
 
@@ -322,7 +329,7 @@ def test_promotions_move_the_rows_below_their_node_and_no_others(
     made = scenario_rows(engine, origin, engine.all_horizons, row, [promote("set", 40, 6, 8)])
     below = bottoms_below(hierarchy, row)
     moved = np.flatnonzero(made.changed.any(axis=1))
-    assert moved.tolist() == below[made.state.sold[hierarchy.n_upper + below]].tolist()
+    assert moved.tolist() == below[engine.state(origin).sold[hierarchy.n_upper + below]].tolist()
     assert (np.flatnonzero(made.days) + 1).tolist() == list(range(3, 12))
 
 
@@ -460,7 +467,7 @@ def test_a_holiday_alters_only_the_rows_below_its_node(
     row = row_of(engine.snapshot, node)
     made = scenario_rows(engine, origin, engine.all_horizons, row, [hold(LANTERN_DAY, 30)])
     moved = np.flatnonzero(made.changed.any(axis=1))
-    sold = made.state.sold[engine.snapshot.hierarchy.n_upper :]
+    sold = engine.state(origin).sold[engine.snapshot.hierarchy.n_upper :]
     below = bottoms_below(engine.snapshot.hierarchy, row)
     assert moved.tolist() == below[sold[below]].tolist()
     derived = {"holiday", "national_day_off", "days_to_day_off", "days_since_day_off"}
@@ -480,7 +487,7 @@ def test_holiday_and_promotion_together_are_both_in_the_rows(
     scenario = rows_under(engine, made)
     day_off = scenario[:, 7, NAMES.index("national_day_off")]
     planned = scenario[:, 7, NAMES.index("promo")]
-    sold = made.state.sold[engine.snapshot.hierarchy.n_upper :]
+    sold = engine.state(origin).sold[engine.snapshot.hierarchy.n_upper :]
     inside = np.isin(np.arange(len(day_off)), below) & sold
     np.testing.assert_array_equal(day_off == 1, inside)
     np.testing.assert_array_equal(planned == np.log1p(np.float32(30)), inside)
@@ -629,7 +636,7 @@ def test_baseline_and_scenario_equal_full_forecasts(
     plan = known.values["onpromotion"].copy()
     plan[bottoms_below(snapshot.hierarchy, row_of(snapshot, node)), first - 1 : last] = 60
     rows = scenario_by_hand(engine, origin, horizons, node, plan).reshape(-1, len(NAMES))
-    base = engine.base(state_at(snapshot, origin), horizons, engine.bundle.model.predict(rows))
+    base = engine.base(origin, horizons, engine.bundle.model.predict(rows))
     expected = engine.reconciliation.reconcile(base).values
     np.testing.assert_allclose(measured.compared.scenario, expected, rtol=1e-9, atol=1e-9)
     assert (measured.compared.scenario != measured.compared.baseline).any()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from features.data.snapshot import Snapshot
+from features.state_parts import UpperPast
+from models import base_forecasts
 from models.bundle import Bundle
 from models.engine import ForecastEngine
+from models.exceptions import RECENT_DAYS, band_origin
 from models.serving.forecast_store import load_or_make
 from models.serving.release import LoadedRelease
 from models.uncertainty import USUAL, Uncertainty
@@ -83,6 +87,33 @@ def test_adapted_intervals_are_not_those_that_are_stored(
 ) -> None:
     narrow = replace(loaded, intervals=_Narrow(), adaptation=object())  # type: ignore[arg-type]
     assert (numbers_of(narrow) == 7).all()
+
+
+def test_stored_forecasts_of_the_recent_days_are_those_that_would_be_computed(
+    own_store: Store, bundle: Bundle, snapshot: Snapshot
+) -> None:
+    shutil.rmtree(own_store.forecasts)
+    engine = ForecastEngine(bundle, snapshot)
+    origin = band_origin(snapshot)
+    assert origin is not None
+    computed = engine.forecast(origin, np.arange(1, RECENT_DAYS + 1)).values
+    np.testing.assert_array_equal(load_or_make(engine, own_store).recent, computed)
+
+
+def test_what_all_parts_read_of_the_past_is_stored_beside_forecasts_of_many_series(
+    own_store: Store, bundle: Bundle, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that reads it computes the parts of the nodes alone, with the same bits."""
+    nodes = np.array([0, 3, len(snapshot.hierarchy) - 1])
+    origin, days = snapshot.newest_origin, np.arange(1, 31)
+    expected = ForecastEngine(bundle, snapshot).rows_of(origin, nodes, days)
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", snapshot.horizon)
+    shutil.rmtree(own_store.forecasts)
+    load_or_make(ForecastEngine(bundle, snapshot), own_store)
+    monkeypatch.setattr(UpperPast, "at", None)
+    engine = ForecastEngine(bundle, snapshot)
+    load_or_make(engine, own_store)
+    np.testing.assert_array_equal(engine.rows_of(origin, nodes, days), expected)
 
 
 class _Narrow:

@@ -12,6 +12,7 @@ import pytest
 
 from models import base_forecasts
 from models.engine import ForecastEngine
+from models.exceptions import RECENT_DAYS, band_origin
 from models.scenario import SET, Adjustment
 from models.serving.forecaster import (
     MAX_CONCURRENT,
@@ -26,6 +27,7 @@ from tests.support.runners import LocalRunners
 
 SECONDS = 20.0
 HORIZONS = np.arange(1, 31)  # of both segments
+LANTERN_DAY = "Lantern Day"
 
 
 @pytest.fixture(scope="module")
@@ -93,21 +95,46 @@ def test_a_forecast_of_many_series_is_made_in_parts_with_the_same_bits(
 
 
 @pytest.mark.parametrize("back", [0, 200], ids=["the newest origin", "a past origin"])
+@pytest.mark.parametrize("node", ["store:1/family:LIQUOR,WINE,BEER", "store:2", "total"])
+@pytest.mark.parametrize("covariate", ["onpromotion", "holiday"])
 def test_a_scenario_of_many_series_has_the_same_bits(
     serving: LoadedRelease,
     forecaster: Forecaster,
-    series: int,
     monkeypatch: pytest.MonkeyPatch,
     back: int,
+    node: str,
+    covariate: str,
 ) -> None:
-    origin = serving.engine.snapshot.newest_origin - back
-    whole = compare(forecaster, origin, series, promote(origin, 3))
-    monkeypatch.setattr(base_forecasts, "PART_ROWS", serving.engine.snapshot.horizon)
-    engine = ForecastEngine(serving.engine.bundle, serving.engine.snapshot)
+    """And computes the state of the parts below its node alone."""
+    snapshot = serving.engine.snapshot
+    row, origin = snapshot.hierarchy.index[node], snapshot.newest_origin - back
+    adjustments = promote(origin, 3)
+    if covariate == "holiday":
+        adjustments = [Adjustment(covariate, SET, LANTERN_DAY, origin + 2, origin + 2)]
+    whole = compare(forecaster, origin, row, adjustments)
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", snapshot.horizon)
+    engine = ForecastEngine(serving.engine.bundle, snapshot)
     assert engine.is_divided
+    monkeypatch.setattr(ForecastEngine, "state", None)  # of all nodes
     runners = LocalRunners(engine)
     divided = Forecaster(replace(serving, engine=engine), runners, runners)
-    assert_equal_bits(compare(divided, origin, series, promote(origin, 3)), whole)
+    assert_equal_bits(compare(divided, origin, row, adjustments), whole)
+
+
+@pytest.mark.parametrize("back", [0, 200], ids=["the newest origin", "a past origin"])
+def test_rows_of_some_nodes_of_many_have_the_same_bits(
+    serving: LoadedRelease, monkeypatch: pytest.MonkeyPatch, back: int
+) -> None:
+    """In any order, of upper nodes and of series of sites next to each other and apart."""
+    snapshot = serving.engine.snapshot
+    origin, upper = snapshot.newest_origin - back, snapshot.hierarchy.n_upper
+    nodes = np.array([len(snapshot.hierarchy) - 1, 0, upper + 3, upper, 2, upper + 1])
+    every = np.random.default_rng(1).permutation(len(snapshot.hierarchy))
+    whole = [serving.engine.rows_of(origin, each, HORIZONS) for each in (nodes, every)]
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", snapshot.horizon)
+    engine = ForecastEngine(serving.engine.bundle, snapshot)
+    for expected, each in zip(whole, (nodes, every), strict=True):
+        np.testing.assert_array_equal(engine.rows_of(origin, each, HORIZONS), expected)
 
 
 @pytest.mark.parametrize("node", ["store:1/family:LIQUOR,WINE,BEER", "store:2", "total"])
@@ -164,6 +191,30 @@ def test_the_origins_whose_outputs_are_kept_are_bounded(
     for before in range(PAST_OUTPUTS + 2):
         compare(forecaster, past - before, series, promote(past - before, 3))
     assert len(forecaster.past_outputs) == PAST_OUTPUTS
+
+
+def test_stored_forecasts_of_the_recent_days_are_read_without_the_model(
+    serving: LoadedRelease, runners: LocalRunners
+) -> None:
+    """And have the bits of computed ones; longer forecasts from their origin are computed."""
+    origin = band_origin(serving.engine.snapshot)
+    assert origin is not None
+    days = np.arange(1, RECENT_DAYS + 1)
+    recent = serving.engine.forecast(origin, days).values
+    stored = replace(serving, forecasts=replace(serving.forecasts, recent=recent))
+    forecaster = Forecaster(stored, runners, runners)
+    np.testing.assert_array_equal(anyio.run(forecaster.forecast, origin, days), recent)
+    some = np.array([5, 0])
+    np.testing.assert_array_equal(
+        anyio.run(forecaster.forecast, origin, days[3:9], some), recent[some, 3:9]
+    )
+    assert not runners.inferred
+    longer = np.arange(1, RECENT_DAYS + 2)
+    np.testing.assert_array_equal(
+        anyio.run(forecaster.forecast, origin, longer),
+        serving.engine.forecast(origin, longer).values,
+    )
+    assert runners.inferred
 
 
 # --- who waits --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from features.data.snapshot import Snapshot
 from features.data.specification import FAVORITA, Kind
 from models.engine import ForecastEngine
-from models.scenario import MULTIPLY, Adjustment, scenario_rows
+from models.scenario import MULTIPLY, Adjustment, Scenario
 from tests.support.retailer import BY_REGION, PLAIN
 from training.evaluation import response as module
 from training.evaluation.response import measure_response, member_level, promotions_of
@@ -55,15 +55,15 @@ def test_a_response_is_that_of_a_scenario_for_the_member_alone(
     for member in curve["members"]:
         row = snapshot.hierarchy.index[member["node"]]
         change = Adjustment("onpromotion", MULTIPLY, factor, origin + 1, origin + DAYS)
-        made = scenario_rows(engine, origin, horizons, row, [change])
-        flat = engine.rows(made.state, engine.covariates(origin), horizons)
+        made = Scenario.of(engine, origin, horizons, row, [change]).make_rows()
+        flat = engine.rows(engine.state(origin), engine.covariates(origin), horizons)
         planned = flat.reshape(*made.changed.shape, -1)
         after = planned.copy()
         after[made.changed] = made.altered
         before, scenario = (
             engine.reconciliation.reconcile(
                 engine.base(
-                    made.state,
+                    origin,
                     horizons,
                     engine.bundle.model.predict(rows.reshape(-1, rows.shape[-1])),
                 )
