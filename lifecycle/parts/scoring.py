@@ -29,7 +29,13 @@ from features.blocks import Rows
 from features.covariates import Response
 from features.data.series_part import Part
 from features.data.snapshot_files import load_snapshot
-from features.state_parts import Pooled, UpperPast, pool_responses
+from features.state_parts import (
+    Pooled,
+    UpperPast,
+    load_pooled,
+    pool_responses,
+    pooled_to_bytes,
+)
 from lifecycle.parts.dask_cluster import connect_dask
 from lifecycle.parts.dask_security import Certificates
 from lifecycle.parts.dask_tasks import run_tasks
@@ -39,8 +45,6 @@ from storage.artifacts import STAGING, Store, replace_file, writing
 
 _ALLOWED_FAILURES = 3
 _UPPER, _POOLED = "upper.npz", "pooled.npz"
-_SLOPE = "slope/"
-"""Prefix of the names of arrays, so that no covariate has that of an argument."""
 
 Values = NDArray[np.float64]
 
@@ -113,14 +117,8 @@ class DaskScoring:
             )
             names = [covariate.name for covariate in past.snapshot.specification.known_ahead]
             responses = [_read_responses(task.file, names) for task in tasks]
-            pooled = BytesIO()
-            slopes = pool_responses(past.snapshot, responses)
-            np.savez(
-                pooled,
-                allow_pickle=False,
-                **{_SLOPE + name: values for name, values in slopes.items()},
-            )
-            _write_file(job.folder / _POOLED, pooled)
+            pooled = pool_responses(past.snapshot, responses)
+            _write_file(job.folder / _POOLED, pooled_to_bytes(pooled))
         before = total - len(parts)
         run_tasks(
             self.client,
@@ -191,15 +189,15 @@ def dask_scoring(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_file(path: Path, content: BytesIO) -> None:
+def _write_file(path: Path, content: bytes) -> None:
     with writing(path.parent):
-        replace_file(path, content.getvalue())
+        replace_file(path, content)
 
 
 def _write_array(path: Path, values: Values) -> None:
     content = BytesIO()
     np.save(content, values, allow_pickle=False)
-    _write_file(path, content)
+    _write_file(path, content.getvalue())
 
 
 def _read_responses(file: Path, names: Sequence[str]) -> dict[str, Response]:
@@ -226,8 +224,7 @@ def _open_once(job: _Job) -> tuple[NodeForecaster, UpperPast]:
 
 @lru_cache(maxsize=1)
 def _read_pooled(file: Path) -> Pooled:
-    with np.load(file, allow_pickle=False) as arrays:
-        return {name.removeprefix(_SLOPE): arrays[name] for name in arrays.files}
+    return load_pooled(file)
 
 
 def _write_responses(task: _PartTask) -> None:
