@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from features.data.parts.runner import PartRunner
     from models.base_forecasts import ScoreParts
     from storage.artifacts import Store
+    from training.engines.fitting_backend import FittingBackend
 
 
 class EngineName(StrEnum):
@@ -33,6 +35,10 @@ Scheduler = Annotated[
         help="Address of the Dask scheduler, such as tls://host:8786; "
         "if left out, a cluster is started on this machine."
     ),
+]
+FittingEngine = Annotated[
+    EngineName,
+    typer.Option("--engine", help="Where to fit: on this machine, or on a Dask cluster."),
 ]
 ScoringEngine = Annotated[
     EngineName,
@@ -60,6 +66,17 @@ class PartEngine(NamedTuple):
     score_parts: ScoreParts | None
 
 
+class FitEngine(NamedTuple):
+    """Runner of the parts of tables, and the backend that fits.
+
+    Attributes:
+        backend: None for this machine.
+    """
+
+    runner: PartRunner
+    backend: FittingBackend | None
+
+
 @contextmanager
 def open_parts(
     name: EngineName, scheduler: str | None, store: Store, workers: int | None
@@ -70,8 +87,7 @@ def open_parts(
         InputError: there is no cluster, or one is named for this process.
     """
     if name is EngineName.LOCAL:
-        if scheduler is not None or workers is not None:
-            raise InputError("--scheduler and --workers are of a Dask cluster: add --engine dask")
+        _refuse_cluster(scheduler, workers)
         from features.data.parts.runner import HERE
 
         yield PartEngine(HERE, None)
@@ -83,4 +99,51 @@ def open_parts(
     with dask_scoring(
         store, scheduler=scheduler, workers=workers, certificates=certificates
     ) as scoring:
-        yield PartEngine(DaskRunner(scoring.client, store), scoring)
+        yield PartEngine(DaskRunner(scoring.client, store.snapshots), scoring)
+
+
+@contextmanager
+def open_fitting(
+    name: EngineName,
+    scheduler: str | None,
+    snapshots: Path,
+    workers: int | None,
+    *,
+    threads: int | None = None,
+) -> Iterator[FitEngine]:
+    """Yield where a model is fitted.
+
+    Args:
+        snapshots: folder of the snapshots, under a path that is valid on the workers too.
+        workers: of a cluster on this machine; by default as many as threads.
+        threads: of the command; as many as there are cores by default.
+
+    Raises:
+        InputError: there is no cluster, or one is named for this machine.
+    """
+    from features.data.parts.runner import HERE
+
+    if name is EngineName.LOCAL:
+        _refuse_cluster(scheduler, workers)
+        yield FitEngine(HERE, None)
+        return
+    with extra("dask"):
+        from lifecycle.parts.reading import DaskRunner
+        from training.engines.dask_backend import dask_backend
+    from training.inputs import cores
+
+    settings = ClusterSettings()
+    with dask_backend(
+        snapshots,
+        scheduler=scheduler,
+        workers=workers or threads or cores(),
+        certificates=access_of(scheduler, settings),
+        fit_ports=settings.fit_ports,
+    ) as backend:
+        yield FitEngine(DaskRunner(backend.client, snapshots), backend)
+
+
+def _refuse_cluster(scheduler: str | None, workers: int | None) -> None:
+    """Refuse options of a cluster for a command that runs on this machine."""
+    if scheduler is not None or workers is not None:
+        raise InputError("--scheduler and --workers are of a Dask cluster: add --engine dask")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
+from cli.engines import EngineName, FittingEngine, Scheduler, Workers, open_fitting
 from cli.inputs import RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.output import print_table
@@ -35,6 +36,9 @@ def backtest(
     short: Annotated[int, typer.Option(min=1, help="Windows of 16 days, beside the newest.")] = 5,
     long: Annotated[int, typer.Option(min=1, help="Windows of 90 days.")] = 3,
     threads: Threads = None,
+    engine: FittingEngine = EngineName.LOCAL,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     delimiter: DelimiterOption = Delimiter.COMMA,
     decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
@@ -42,6 +46,7 @@ def backtest(
     """Fit before every window of the past, forecast it, and compare with what was sold."""
     with extra("backtest"):
         from training.evaluation.backtest import backtest as run
+        from training.evaluation.backtest import snapshots_of
         from training.evaluation.backtest_result import RESULT_FILE
         from training.evaluation.reports.figures import figures_of
         from training.evaluation.reports.model_card import model_card
@@ -51,7 +56,11 @@ def backtest(
     from training.inputs import cores, tables_and_recipe
 
     tracker, count = open_checked_tracker(), threads or cores()
-    with tables_and_recipe(data) as (folder, recipe), progress() as reporter:
+    with (
+        tables_and_recipe(data) as (folder, recipe),
+        open_fitting(engine, scheduler, snapshots_of(out), workers, threads=threads) as fitting,
+        progress() as reporter,
+    ):
         result = run(
             folder,
             recipe,
@@ -59,6 +68,7 @@ def backtest(
             short=short,
             long=long,
             threads=count,
+            engine=fitting.backend,
             reporter=reporter,
             previous=_current_bundle(),
             layout=layout_of(delimiter, decimal, dates) if data else STANDARD,
@@ -198,16 +208,23 @@ def benchmark(
     ] = "",
     recipe: RecipeOption = Effort.DEFAULT,
     threads: Threads = None,
+    engine: FittingEngine = EngineName.LOCAL,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
 ) -> None:
     """Train before each window of a public benchmark, and compare with published results."""
     with extra("train"):
         from features.data.tables import read_tables
-        from training.evaluation.benchmark.run import Model, run_benchmark
+        from training.evaluation.benchmark.run import Model, run_benchmark, working_store
         from training.evaluation.benchmark.task import PUBLISHED, Scores
         from training.inputs import cores
 
     numbers = inputs.read_numbers(windows, option="--windows")
-    with progress() as reporter:
+    snapshots = working_store(out).snapshots
+    with (
+        open_fitting(engine, scheduler, snapshots, workers, threads=threads) as fitting,
+        progress() as reporter,
+    ):
         result = run_benchmark(
             read_tables(data),
             out,
@@ -215,6 +232,7 @@ def benchmark(
             effort=recipe,
             numbers=numbers,
             threads=threads or cores(),
+            engine=fitting.backend,
             reporter=reporter,
         )
     rows = [

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import inputs
-from cli.cluster import access_of
-from cli.engines import EngineName, Scheduler, ScoringEngine, Workers, open_parts
+from cli.engines import (
+    EngineName,
+    FittingEngine,
+    Scheduler,
+    ScoringEngine,
+    Workers,
+    open_fitting,
+    open_parts,
+)
 from cli.inputs import RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.look import show_understood
@@ -22,17 +27,14 @@ from cli.quality import show_quality
 from cli.tables import reads_tables
 from cli.tracking import open_checked_tracker, record_training
 from config.settings import get_settings
-from config.topics import ClusterSettings
 from errors import InputError
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
 from lifecycle.training_request import Effort, Promote
 from storage.artifacts import Release, Store
 
 if TYPE_CHECKING:
-    from features.data.parts.runner import PartRunner
     from lifecycle.promotion import Trained
     from models.bundle import Bundle
-    from training.engines.fitting_backend import FittingBackend
 
 
 @reads_tables
@@ -52,10 +54,9 @@ def train(
         typer.Option("--force", help="Serve a model of the demo data in place of a retailer's."),
     ] = False,
     threads: Threads = None,
-    engine: Annotated[
-        EngineName, typer.Option(help="Where to fit: on this machine, or on a Dask cluster.")
-    ] = EngineName.LOCAL,
+    engine: FittingEngine = EngineName.LOCAL,
     scheduler: Scheduler = None,
+    workers: Workers = None,
     delimiter: DelimiterOption = Delimiter.COMMA,
     decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
@@ -65,6 +66,7 @@ def train(
     layout = layout_of(delimiter, decimal, dates)
     release = train_model(
         *(data, threads, engine, scheduler, layout, recipe),
+        workers=workers,
         promote=promote,
         force=force,
         with_table=not as_json,
@@ -154,6 +156,7 @@ def train_model(
     layout: TableLayout = STANDARD,
     effort: Effort = Effort.DEFAULT,
     *,
+    workers: int | None = None,
     promote: Promote = Promote.ALWAYS,
     force: bool = False,
     with_table: bool = True,
@@ -175,7 +178,7 @@ def train_model(
     def fit(champion: Bundle | None) -> Release:
         with (
             tables_and_recipe(data) as (folder, recipe),
-            _open_engine(engine, scheduler, store, count) as (fitting, runner),
+            open_fitting(engine, scheduler, store.snapshots, workers, threads=threads) as fitting,
             progress() as reporter,
         ):
             inputs.writable_store()  # last, when nothing else is missing: it creates the folders
@@ -185,7 +188,7 @@ def train_model(
                 recipe,
                 effort=effort,
                 threads=count,
-                engine=fitting,
+                engine=fitting.backend,
                 reporter=reporter,
                 demo=data is None,
                 layout=STANDARD if data is None else layout,
@@ -195,7 +198,7 @@ def train_model(
                 margins=get_settings().gate_margins,
                 screening=None if data is None else screening_of(store, get_settings().outliers),
                 memory=Memory.of_setting(get_settings().memory_mib),
-                runner=runner,
+                runner=fitting.runner,
                 promote=False,  # decided afterwards
             )
         show_quality(store.bundles / release.bundle, with_table=with_table)
@@ -243,27 +246,3 @@ def _show_trained(store: Store, trained: Trained) -> None:
         f"Bundle {release.bundle} and snapshot {release.snapshot} in {store.root} are served from "
         "now on, by servers that are running too."
     )
-
-
-@contextmanager
-def _open_engine(
-    name: EngineName, scheduler: str | None, store: Store, workers: int
-) -> Iterator[tuple[FittingBackend | None, PartRunner]]:
-    """Yield the engine that fits, None for the local one, and what builds the parts of tables."""
-    from features.data.parts.runner import HERE
-
-    if name is EngineName.LOCAL:
-        yield None, HERE
-        return
-    with extra("dask"):
-        from lifecycle.parts.reading import DaskRunner
-        from training.engines.dask_backend import dask_backend
-    settings = ClusterSettings()
-    with dask_backend(
-        store.snapshots,
-        scheduler=scheduler,
-        workers=workers,
-        certificates=access_of(scheduler, settings),
-        fit_ports=settings.fit_ports,
-    ) as engine:
-        yield engine, DaskRunner(engine.client, store)

@@ -17,7 +17,6 @@ from errors import InputError
 from features import covariates, history
 from features.blocks import Floats, Rows
 from features.covariates import PAST_DAYS, Response, measure_response, pooled_slope
-from features.data.series_part import Part
 from features.data.snapshot import Snapshot
 from features.data.specification import Covariate
 from features.data.step import Step
@@ -63,7 +62,8 @@ class PastState:
         ahead: values of the node for a day h after the origin; each of shape (nodes, horizon),
             h = 1 first.
         sold: nodes that have sold anything up to the origin; Boolean, shape (nodes,).
-        part: the bottom series that the arrays hold beside all upper nodes; all if None.
+        series: numbers of the bottom series that the arrays hold beside all upper nodes, ascending;
+            all if None.
 
     Invariants: all float32; a value of ``ahead`` is NaN where the node had not yet sold a year
     (or two) before the day; the others have none.
@@ -76,7 +76,7 @@ class PastState:
     monthday: Mapping[str, Floats]
     ahead: Mapping[str, Floats]
     sold: NDArray[np.bool_]
-    part: Part | None = None
+    series: Rows | None = None
 
     def with_pooled(self, slopes: Mapping[str, Values64]) -> PastState:
         """Return the state with the responses to covariates that are pooled over sites.
@@ -92,11 +92,11 @@ class PastState:
         return replace(self, node={**self.node, **_to_float32(pooled)})
 
     @staticmethod
-    def join(states: Sequence[PastState], part: Part | None = None) -> PastState:
+    def join(states: Sequence[PastState], series: Rows | None = None) -> PastState:
         """Return one state of the nodes of several, in their order.
 
         Args:
-            part: the bottom series among them, beside all upper nodes.
+            series: the bottom series among them, beside all upper nodes.
         """
 
         def join(block: str) -> dict[str, Floats]:
@@ -110,7 +110,7 @@ class PastState:
             monthday=join("monthday"),
             ahead=join("ahead"),
             sold=np.concatenate([state.sold for state in states]),
-            part=part,
+            series=series,
         )
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -130,10 +130,10 @@ class PastState:
 
     def locate(self, nodes: Rows) -> Rows:
         """Return the places of nodes in the arrays."""
-        if self.part is None:
+        if self.series is None:
             return nodes
-        is_bottom = nodes >= self.snapshot.hierarchy.n_upper
-        return np.where(is_bottom, nodes - self.part.start, nodes)
+        upper = self.snapshot.hierarchy.n_upper
+        return np.where(nodes < upper, nodes, upper + np.searchsorted(self.series, nodes - upper))
 
 
 _BLOCKS = ("node", "weekday", "monthday", "ahead")
@@ -239,7 +239,7 @@ class _Sales(NamedTuple):
     unusual: NDArray[np.bool_]
 
 
-def _read_sales(snapshot: Snapshot, common: CommonPast, nodes: slice, days: int) -> _Sales:
+def _read_sales(snapshot: Snapshot, common: CommonPast, nodes: slice | Rows, days: int) -> _Sales:
     past = slice(max(common.origin + 1 - days, 0), common.origin + 1)
     age = np.maximum(common.origin + 1 - snapshot.first_sale_of(nodes), 0)
     opened = np.arange(days)[::-1] < age[:, None]
@@ -274,7 +274,10 @@ def measure_responses(
 
 
 def measure_nodes(
-    snapshot: Snapshot, common: CommonPast, nodes: slice, past_values: Mapping[str, Values64]
+    snapshot: Snapshot,
+    common: CommonPast,
+    nodes: slice | Rows,
+    past_values: Mapping[str, Values64],
 ) -> tuple[PastState, dict[str, Response]]:
     """Compute the features of nodes at an origin, but those that `PastState.with_pooled` adds.
 

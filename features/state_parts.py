@@ -10,14 +10,15 @@ state of one part, which is all series, is `features.state.state_at`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.blocks import Floats
+from features.blocks import Floats, Rows
 from features.covariates import WEEK_AROUND, Response
 from features.data.carried_sums import CarriedSums
 from features.data.series_part import Part
@@ -38,6 +39,9 @@ Pooled = Mapping[str, Values64]
 """Pooled responses to covariates by name, of the groups of `Snapshot.pooled_group`."""
 
 _PAST_ONLY, _PLANNED, _POOLED = "past_only", "planned", "pooled"
+_SERIES_AT_ONCE = 500
+"""Series whose past, 60 KB each, is computed at once: it stays near the processor's cache."""
+_Values = TypeVar("_Values", Values64, Floats)
 
 
 @dataclass(frozen=True)
@@ -104,25 +108,64 @@ class UpperPast:
         """Return the pooled responses of all parts, computed one part after the other."""
         return pool_responses(self.snapshot, [self.responses_of(part) for part in parts])
 
-    def state_of(self, part: Part, pooled: Pooled) -> PastState:
-        """Return the state of the upper nodes and of a part's series."""
-        return PastState.join((self.state, self.state_below(part, pooled)), part)
+    def with_lead(self, lead: int) -> UpperPast:
+        """Return it for an origin at which covariates are known for fewer days.
 
-    def state_below(self, part: Part, pooled: Pooled) -> PastState:
-        """Return the state of a part's series, without the upper nodes."""
-        snapshot = self.snapshot
-        nodes = part.nodes(snapshot.hierarchy.n_upper)
-        below, _ = measure_nodes(snapshot, self.common, nodes, self._past_values(part))
-        group = snapshot.pooled_group[nodes] - snapshot.hierarchy.n_upper
+        Args:
+            lead: days after the origin, at most `UpperPast.lead`, which is not None.
+        """
+        # a plan does not depend on later days, and sums of unknown days are NaN
+        planned = {name: values.copy() for name, values in self.planned.items()}
+        for values in planned.values():
+            values[:, WEEK_AROUND + lead :] = np.nan
+        return replace(self, planned=planned, lead=lead)
+
+    def state_of(self, part: Part, pooled: Pooled, chosen: Rows | None = None) -> PastState:
+        """Return the state of the upper nodes and of a part's series.
+
+        Args:
+            chosen: as in `state_below`.
+        """
+        return self.join_below(self.state_below(part, pooled, chosen), part, chosen)
+
+    def join_below(self, below: PastState, part: Part, chosen: Rows | None = None) -> PastState:
+        """Return the state of the upper nodes, and of what `state_below` returned."""
+        series = np.arange(part.start, part.stop) if chosen is None else chosen
+        return PastState.join((self.state, below), series)
+
+    def state_below(self, part: Part, pooled: Pooled, chosen: Rows | None = None) -> PastState:
+        """Return the state of a part's series, without the upper nodes.
+
+        Args:
+            chosen: numbers of some of the series, ascending; all of the part by default.
+        """
+        snapshot, upper = self.snapshot, self.snapshot.hierarchy.n_upper
+        series = np.arange(part.start, part.stop) if chosen is None else chosen
+        past = {
+            name: select_series(values, part, chosen)
+            for name, values in self._past_values(part).items()
+        }
+        states = []
+        for start in range(0, max(len(series), 1), _SERIES_AT_ONCE):
+            rows = slice(start, start + _SERIES_AT_ONCE)
+            own = {name: values[rows] for name, values in past.items()}
+            states.append(measure_nodes(snapshot, self.common, upper + series[rows], own)[0])
+        nodes, below = upper + series, PastState.join(states)
+        group = snapshot.pooled_group[nodes] - upper
         return below.with_pooled({name: slopes[group] for name, slopes in pooled.items()})
 
-    def plans_of(self, part: Part) -> Plans:
-        """Return the plans of the upper nodes and of a part's series."""
+    def plans_of(self, part: Part, chosen: Rows | None = None) -> Plans:
+        """Return the plans of the upper nodes and of a part's series.
+
+        Args:
+            chosen: as in `state_below`.
+        """
         snapshot, origin = self.snapshot, self.common.origin
         planned = {}
         for covariate in snapshot.specification.known_ahead:
             ahead = known_values(snapshot, covariate, origin, lead=self.lead, part=part)
-            around = _as_nodes(days_around(snapshot, covariate, origin, ahead, part))
+            of_part = days_around(snapshot, covariate, origin, ahead, part)
+            around = _as_nodes(select_series(of_part, part, chosen))
             above = self.planned[covariate.name]
             planned[covariate.name] = np.concatenate((above, scale_plan(covariate, around)))
         return Plans(snapshot.calendar, planned, planned)
@@ -193,6 +236,14 @@ def pool_responses(snapshot: Snapshot, responses: Sequence[Mapping[str, Response
         covariance, variance = (np.concatenate(each) for each in zip(*of_parts, strict=True))
         pooled[covariate.name] = Response(covariance, variance).pool(group)
     return pooled
+
+
+def select_series(values: _Values, part: Part, chosen: Rows | None) -> _Values:
+    """Return the rows of some of a part's series; of all if None."""
+    if chosen is None:
+        return values
+    rows: _Values = values[chosen - part.start]
+    return rows
 
 
 def state_in_parts(past: UpperPast, pooled: Pooled, parts: Sequence[Part]) -> PastState:

@@ -72,7 +72,7 @@ def replace_unusual(values: Values64, unusual: Flags, opened: Flags, *, week: in
     return result
 
 
-def site_nodes(snapshot: Snapshot, nodes: slice) -> NDArray[np.intp]:
+def site_nodes(snapshot: Snapshot, nodes: slice | NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the node of the site of nodes, or the total where they have several; (nodes,)."""
     return snapshot.hierarchy.ancestor(site_level(snapshot))[nodes]
 

@@ -67,7 +67,7 @@ from training.history import check_history, check_ordinary_days, plan_calibratio
 from training.progress import Clock, NullReporter, PlannedStep, Reporter
 from training.recipe import Recipe, choose_recipe
 from training.sampling import most_rows
-from training.state_files import state_files
+from training.state_files import StateFiles, state_files
 
 BOTTOM_UP = "bottom_up"
 _COMPARING = "compare with the model that serves"
@@ -186,12 +186,17 @@ def train_on(
     candidates = _list_candidates(snapshot, recipe)
     clock.plan(_plan_steps(snapshot, candidates, has_champion=champion is not None))
     with state_files(store.snapshots) as states:
-        fitting = engine or LocalBackend(threads, states)
+        fitting = engine or LocalBackend(threads)
         judged = _judge_candidates(
-            snapshot, candidates, engine=fitting, threads=threads, clock=clock
+            snapshot, candidates, engine=fitting, threads=threads, clock=clock, states=states
         )
         fitted = fit_model(
-            snapshot, judged.recipe, last_target=snapshot.newest_origin, engine=fitting, clock=clock
+            snapshot,
+            judged.recipe,
+            last_target=snapshot.newest_origin,
+            engine=fitting,
+            clock=clock,
+            states=states,
         )
     with clock.step("measure response"):
         served = make_engine(
@@ -289,12 +294,26 @@ def _list_frozen_origins(snapshot: Snapshot) -> list[NDArray[np.int64]]:
 
 
 def fit_model(
-    snapshot: Snapshot, recipe: Recipe, *, last_target: int, engine: FittingBackend, clock: Clock
+    snapshot: Snapshot,
+    recipe: Recipe,
+    *,
+    last_target: int,
+    engine: FittingBackend,
+    clock: Clock,
+    states: StateFiles | None = None,
 ) -> Fitted:
-    """Fit the members of all segments on the days up to `last_target`, blend and export them."""
+    """Fit the members of all segments on the days up to `last_target`, blend and export them.
+
+    Args:
+        states: of the past, for several models of a snapshot.
+    """
     contract = contract_of(snapshot, through=last_target, relative=recipe.relative)
     fitted = engine.fit(
-        MatrixBuilder(snapshot, contract), recipe, last_target=last_target, clock=clock
+        MatrixBuilder(snapshot, contract),
+        recipe,
+        last_target=last_target,
+        clock=clock,
+        states=states,
     )
     with clock.step("export"):
         segments = {
@@ -386,10 +405,18 @@ def _judge_candidates(
     engine: FittingBackend,
     threads: int,
     clock: Clock,
+    states: StateFiles,
 ) -> _Judged:
     """Compare recipes by the errors of frozen models, and calibrate intervals with the best."""
     collected = [
-        _collect_errors(snapshot, recipe.lighter(), engine=engine, threads=threads, clock=clock)
+        _collect_errors(
+            snapshot,
+            recipe.lighter(),
+            engine=engine,
+            threads=threads,
+            clock=clock,
+            states=states,
+        )
         for recipe in candidates
     ]
     scores = [mean_known(weighted_errors(snapshot, errors)) for errors in collected]
@@ -417,13 +444,24 @@ def _judge_candidates(
 
 
 def _collect_errors(
-    snapshot: Snapshot, recipe: Recipe, *, engine: FittingBackend, threads: int, clock: Clock
+    snapshot: Snapshot,
+    recipe: Recipe,
+    *,
+    engine: FittingBackend,
+    threads: int,
+    clock: Clock,
+    states: StateFiles,
 ) -> Errors:
     """Return the out-of-sample errors of frozen models of a recipe."""
     parts = []
     for origins in _list_frozen_origins(snapshot):
         fitted = fit_model(
-            snapshot, recipe, last_target=int(origins.min()), engine=engine, clock=clock
+            snapshot,
+            recipe,
+            last_target=int(origins.min()),
+            engine=engine,
+            clock=clock,
+            states=states,
         )
         with clock.step("calibrate"):
             frozen = make_engine(fitted, snapshot, recipe, threads=threads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,11 +14,12 @@ from features.blocks import Rows
 from features.contract import UNKNOWN_CODE
 from features.data.snapshot import Snapshot
 from features.expected import EXPECTED
-from features.matrix import MatrixBuilder, known_covariates
-from features.state import PastState, first_origin, state_at
+from features.matrix import MatrixBuilder, Plans
+from features.state import PastState, first_origin
 from models.engine import Progress
 from training.history import TooLittleHistoryError, first_day
 from training.recipe import Recipe, Segment
+from training.state_files import PastStates, most_chosen, training_parts
 
 _OUTAGE_UNITS, _OUTAGE_SHARE = 20.0, 0.02
 """A series that usually sells more than so many units on such a day has an outage if it sells less
@@ -62,7 +63,7 @@ def training_rows(
     *,
     last_target: int,
     share: Rows | None = None,
-    state_of: Callable[[Snapshot, int], PastState] = state_at,
+    states: PastStates | None = None,
     threads: int = 1,
     progress: Progress = lambda done, total: None,
 ) -> list[TrainingSet]:
@@ -78,25 +79,20 @@ def training_rows(
     Args:
         share: bottom nodes to make rows of; all by default. No random draw depends on it: the
             shares of a partition of the bottoms together give the rows of all bottoms.
-        state_of: returns the state at an origin; computed by default.
+        states: of the origins; computed by default.
         threads: that make the rows; their number does not affect the rows.
 
     Raises:
         TooLittleHistoryError: there is not enough for a single row.
     """
-    step = builder.snapshot.step
-    begin = min(first_day(builder.snapshot), last_target)
-    origins = [
-        _list_origins(segment, last_target - 1, begin=begin, snapshot=builder.snapshot)
-        for segment in recipe.segments
-    ]
-    if not all(map(len, origins)):
-        raise TooLittleHistoryError(
-            f"training needs at least {first_origin(step) + 2} {step}s of sales, "
-            f"not {last_target + 1 - begin}"
-        )
+    origins = list_origins(builder.snapshot, recipe, last_target=last_target)
     draws = _Draws(
-        builder, recipe, origins, last_target=last_target, share=share, state_of=state_of
+        builder,
+        recipe,
+        origins,
+        last_target=last_target,
+        share=share,
+        states=states or PastStates(),
     )
     every_origin = np.unique(np.concatenate(origins)).tolist()
     parts: list[list[TrainingSet]] = [[] for _ in recipe.segments]
@@ -111,10 +107,31 @@ def training_rows(
         of_segment.clear()  # as large as the rows that were made of them
     if share is None and not all(len(each.units) for each in rows):
         raise TooLittleHistoryError(
-            f"there is no {step} of sales to learn from up to "
+            f"there is no {builder.snapshot.step} of sales to learn from up to "
             f"{builder.snapshot.date_at(last_target)}"
         )
     return rows
+
+
+def list_origins(
+    snapshot: Snapshot, recipe: Recipe, *, last_target: int
+) -> list[NDArray[np.int64]]:
+    """Return the origins of each segment's rows, the oldest first.
+
+    Raises:
+        TooLittleHistoryError: a segment has none.
+    """
+    step, begin = snapshot.step, min(first_day(snapshot), last_target)
+    origins = [
+        _list_origins(segment, last_target - 1, begin=begin, snapshot=snapshot)
+        for segment in recipe.segments
+    ]
+    if not all(map(len, origins)):
+        raise TooLittleHistoryError(
+            f"training needs at least {first_origin(step) + 2} {step}s of sales, "
+            f"not {last_target + 1 - begin}"
+        )
+    return origins
 
 
 def most_rows(segment: Segment, snapshot: Snapshot, *, last_target: int) -> int:
@@ -148,14 +165,15 @@ class _Draws:
         *,
         last_target: int,
         share: Rows | None,
-        state_of: Callable[[Snapshot, int], PastState],
+        states: PastStates,
     ) -> None:
         bottoms = builder.snapshot.hierarchy.n_bottom
         self._builder = builder
         self._recipe = recipe
         self._last_target = last_target
         self._share = share
-        self._state_of = state_of
+        self._states = states
+        self._parts = training_parts(builder.snapshot)
         self._segments = [
             (segment, frozenset(drawn.tolist()), _count_rows_each(segment, drawn, bottoms))
             for segment, drawn in zip(recipe.segments, origins, strict=True)
@@ -163,42 +181,112 @@ class _Draws:
 
     def at(self, origin: int) -> dict[int, TrainingSet]:
         """Return the rows of the segments that have the origin, by the number of the segment."""
-        state = self._state_of(self._builder.snapshot, origin)  # takes longest, so it is shared
-        return {
-            number: self._draw(state, segment, rows_each)
+        # The draws come first, for all series. Then the states of the parts are computed one after
+        # the other, shared by the segments because they take longest, and each row is written to
+        # the place that its draw has. So the rows do not depend on the parts, not even in order.
+        snapshot, upper = self._builder.snapshot, self._builder.snapshot.hierarchy.n_upper
+        choices = {
+            number: self._choose(origin, segment, rows_each)
             for number, (segment, origins, rows_each) in enumerate(self._segments)
             if origin in origins
         }
+        nodes = np.concatenate([each.nodes for each in choices.values()])
+        bottoms = np.unique(nodes) - upper
+        past, pooled = self._states.past_at(snapshot, origin)
+        known = {number: past.with_lead(choice.lead) for number, choice in choices.items()}
+        for part in self._parts:
+            first, last = np.searchsorted(bottoms, (part.start, part.stop))
+            if first == last:
+                continue
+            chosen = most_chosen(part, bottoms[first:last])
+            state = self._states.state_of(past, pooled, part, chosen)
+            for number, choice in choices.items():
+                plans = known[number].plans_of(part, chosen)
+                choice.make_rows(self._builder, state, plans, part.nodes(upper))
+        return {number: self._finish(origin, choice) for number, choice in choices.items()}
 
-    def _draw(self, state: PastState, segment: Segment, rows_each: float) -> TrainingSet:
+    def _choose(self, origin: int, segment: Segment, rows_each: float) -> _Choice:
+        """Draw the series and the horizons of an origin, and reduce the series to the share."""
         # Every random draw is made for the whole panel, from a generator seeded by the origin, and
         # only then reduced to the share. So threads and Dask workers, in any order and number,
         # give the same rows as one process. A draw that depended on the share, or a change in the
         # order of draws, would change the training set of every recipe.
-        snapshot, origin, last_target = self._builder.snapshot, state.origin, self._last_target
-        names = self._builder.contract.names
+        snapshot, last_target = self._builder.snapshot, self._last_target
         draw = np.random.default_rng([self._recipe.seed, segment.last_horizon, origin])
         reach = np.arange(1, min(segment.last_horizon, last_target - origin) + 1)
         reach = reach[~snapshot.calendar.singular[origin + reach]]
         count = min(max(int(rows_each), 1), len(reach))
         # plans of the days after the last target, which a row's week may reach, are not known then
         lead = min(_draw_lead(draw, snapshot.horizon), last_target - origin)
-        covariates = known_covariates(snapshot, origin, lead=lead)
         bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
-        series = draw.permutation(bottoms[state.sold[bottoms]])
+        series = draw.permutation(bottoms[snapshot.first_sale[bottoms] <= origin])
         if rows_each < 1:  # too many series for a row of each at every origin
             series = series[: math.ceil(rows_each * len(series))]
-        parts = []
+        groups = []
         for group in np.array_split(series, self._recipe.groups):
             horizons = np.sort(draw.choice(reach, count, replace=False))
             nodes = group if self._share is None else group[np.isin(group, self._share)]
-            units = snapshot.targets(nodes, origin + horizons).reshape(-1)
-            rows = self._builder.matrix(state, covariates, nodes, horizons)
-            node = np.repeat(nodes.astype(np.int32), count)
+            groups.append(_Group(nodes, horizons, len(self._builder.contract.names)))
+        return _Choice(lead, groups)
+
+    def _finish(self, origin: int, choice: _Choice) -> TrainingSet:
+        """Return the rows of a choice that can be learned from, with their targets."""
+        snapshot, names = self._builder.snapshot, self._builder.contract.names
+        parts = []
+        for group in choice.groups:
+            horizons, rows = group.horizons, group.rows.reshape(-1, len(names))
+            units = snapshot.targets(group.nodes, origin + horizons).reshape(-1)
+            node = np.repeat(group.nodes.astype(np.int32), len(horizons))
             drawn = TrainingSet(rows, units, np.full(len(units), origin), node, names)
             usable = ~(np.isnan(units) | _mark_outages(rows, units, names))
             parts.append(drawn if usable.all() else drawn.take(usable))
         return _concatenate(parts)
+
+
+class _Group:
+    """Series that share horizons, with the rows of each.
+
+    Attributes:
+        nodes: of the series, in the order in which they were drawn; shape (n,).
+        horizons: shape (h,).
+        rows: shape (n, h, features); undefined until they are made.
+    """
+
+    def __init__(self, nodes: Rows, horizons: Rows, features: int) -> None:
+        self.nodes = nodes
+        self.horizons = horizons
+        self.rows = np.empty((len(nodes), len(horizons), features), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Random draws of a segment at an origin.
+
+    Attributes:
+        lead: days after the origin on which covariates count as known.
+    """
+
+    lead: int
+    groups: Sequence[_Group]
+
+    @property
+    def nodes(self) -> Rows:
+        """Nodes of all groups."""
+        return np.concatenate([group.nodes for group in self.groups])
+
+    def make_rows(
+        self, builder: MatrixBuilder, state: PastState, plans: Plans, within: slice
+    ) -> None:
+        """Make the rows of the series of a part.
+
+        Args:
+            within: nodes of the part, of which state and plans are.
+        """
+        for group in self.groups:
+            places = np.flatnonzero((group.nodes >= within.start) & (group.nodes < within.stop))
+            if len(places):
+                made = builder.matrix(state, plans, group.nodes[places], group.horizons)
+                group.rows[places] = made.reshape(len(places), *group.rows.shape[1:])
 
 
 def _mark_outages(

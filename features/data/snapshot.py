@@ -151,9 +151,10 @@ class Snapshot:
         """Index of each node's first day with sales; `n_days` where there is none."""
         return self._find_first_sale(slice(0, len(self.hierarchy)))
 
-    def first_sale_of(self, nodes: slice) -> NDArray[np.int64]:
-        """Return `first_sale` of some nodes; if they are not all, no others are read for it."""
-        if nodes == slice(0, len(self.hierarchy)) or "first_sale" in vars(self):
+    def first_sale_of(self, nodes: slice | NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return `first_sale` of some nodes; for a part of them, no others are read."""
+        every = slice(0, len(self.hierarchy))
+        if "first_sale" in vars(self) or not isinstance(nodes, slice) or nodes == every:
             return self.first_sale[nodes]
         return self._find_first_sale(nodes)
 

@@ -21,7 +21,7 @@ from distributed import Client
 
 from features.data.parts.runner import Result, Task, Whole, make_scratch
 from lifecycle.parts.dask_tasks import iter_results
-from storage.artifacts import STAGING, ArtifactError, Store, replace_file, writing
+from storage.artifacts import STAGING, ArtifactError, replace_file, writing
 from storage.artifacts.scratch import Scratch
 
 PARTS_PER_THREAD = 4
@@ -30,10 +30,14 @@ PARTS_PER_THREAD = 4
 
 @dataclass(frozen=True)
 class DaskRunner:
-    """Runs the functions of parts on a cluster; see `features.data.parts.runner.PartRunner`."""
+    """Runs the functions of parts on a cluster; see `features.data.parts.runner.PartRunner`.
+
+    Attributes:
+        snapshots: folder of the snapshots, where the files of the parts lie too.
+    """
 
     client: Client
-    store: Store
+    snapshots: Path
     writes_apart: bool = True
 
     @property
@@ -43,8 +47,7 @@ class DaskRunner:
 
     def make_scratch(self, n_bytes: int) -> Scratch:
         # the name is that of a staging folder, so that what a killed command leaves is swept
-        parent = self.store.snapshots.resolve()
-        return make_scratch(parent, f"{STAGING}tables-", n_bytes, "ARTIFACTS_DIR")
+        return make_scratch(self.snapshots.resolve(), f"{STAGING}tables-", n_bytes, "ARTIFACTS_DIR")
 
     def run(
         self, function: Callable[[Whole, Task], Result], whole: Whole, tasks: Sequence[Task]

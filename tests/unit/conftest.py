@@ -83,9 +83,13 @@ def backtested(shared_folder: Path, snapshot: Snapshot, quick: Recipe) -> Path:
     with FileLock(shared_folder / "backtest.lock"):
         if not (folder / RESULT_FILE).exists():
             with _reduce_cost():
-                backend = LocalBackend(1)
                 run = Backtest(
-                    snapshot, quick, folder, backend=backend, clock=Clock(NullReporter())
+                    snapshot,
+                    quick,
+                    folder,
+                    engine=LocalBackend(1),
+                    threads=1,
+                    clock=Clock(NullReporter()),
                 )
                 run.run(windows_of(snapshot, short=2, long=1))
     return folder

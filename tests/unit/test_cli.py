@@ -217,6 +217,21 @@ def test_train_on_dask_makes_a_release_that_serves(
 
 
 @pytest.mark.parametrize(
+    "command", [["train"], ["backtest"], ["benchmark", "fev-favorita"]], ids=" ".join
+)
+@pytest.mark.parametrize(
+    "option", [["--workers", "2"], ["--scheduler", "tcp://127.0.0.1:1"]], ids=" ".join
+)
+def test_options_of_a_cluster_are_refused_without_one(
+    run: Run, demo_folder: Path, own_settings: Store, command: list[str], option: list[str]
+) -> None:
+    done = run(*command, demo_folder, *option)
+    assert done.error_line == (
+        "mlrf: --scheduler and --workers are of a Dask cluster: add --engine dask"
+    )
+
+
+@pytest.mark.parametrize(
     ("command", "library", "extra"),
     [
         (["train"], "lightgbm", "train"),

@@ -1,7 +1,10 @@
 """Training on a Dask cluster, for data whose rows outgrow one machine.
 
-The workers receive only the path of the snapshot: each opens it (on a shared volume), makes the
-rows of its share of the bottom series with the same `training_rows`, and holds them in memory.
+The workers receive only paths: each opens the snapshot (on a shared volume), makes the rows of its
+share of the bottom series with the same `training_rows`, and holds them in memory. What the shares
+have in common at an origin, the past of the upper nodes and what is pooled over all series, is
+computed by one of the workers and read by the others from a file.
+
 LightGBM's distributed learner then grows each tree over all shares at once
 (https://lightgbm.readthedocs.io/en/stable/Parallel-Learning-Guide.html#dask). The result is an
 ordinary booster.
@@ -20,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,7 @@ from errors import InputError
 from features.blocks import Rows
 from features.contract import Contract
 from features.data.hierarchy import Hierarchy
+from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.matrix import MatrixBuilder
 from features.relative import RelativeColumns
@@ -59,7 +63,8 @@ from training.engines.watched_workers import (
 from training.fit import parameters_of, target_of, weight_of
 from training.progress import Clock
 from training.recipe import Member, Recipe
-from training.sampling import TrainingSet, training_rows
+from training.sampling import TrainingSet, list_origins, training_rows
+from training.state_files import StateFiles, state_files
 
 ATTEMPTS = 3
 """Attempts of a training before the loss of workers is an error."""
@@ -75,12 +80,17 @@ _PEER_MINUTES = 30
 
 @dataclass(frozen=True)
 class _Task:
-    """Inputs of a worker that makes rows."""
+    """Inputs of a worker that makes rows.
+
+    Attributes:
+        states: files for what the shares have in common.
+    """
 
     snapshot: Path
     contract: Contract
     recipe: Recipe
     last_target: int
+    states: StateFiles
 
 
 @dataclass(frozen=True)
@@ -108,11 +118,21 @@ class DaskBackend:
     name = "dask"
 
     def fit(
-        self, builder: MatrixBuilder, recipe: Recipe, *, last_target: int, clock: Clock
+        self,
+        builder: MatrixBuilder,
+        recipe: Recipe,
+        *,
+        last_target: int,
+        clock: Clock,
+        states: StateFiles | None = None,
     ) -> FittedMembers:
+        if states is None:
+            with state_files(self.snapshots) as own:
+                return self.fit(builder, recipe, last_target=last_target, clock=clock, states=own)
         snapshot = builder.snapshot
         folder = (self.snapshots / snapshot.name).resolve()
-        task = _Task(folder, builder.contract, recipe, last_target)
+        task = _Task(folder, builder.contract, recipe, last_target, states.shared())
+        origins = np.unique(np.concatenate(list_origins(snapshot, recipe, last_target=last_target)))
         boosters: dict[str, lgb.Booster] = {}
         lost: list[str] = []
         with reporting_lost_scheduler(self.client), self._exclusive(clock):
@@ -128,7 +148,9 @@ class DaskBackend:
                 )
                 try:
                     with watched_workers(self.client, sorted(workers)) as watched:
-                        return self._attempt(watched, task, snapshot.hierarchy, boosters, clock)
+                        return self._attempt(
+                            watched, task, snapshot.hierarchy, origins, boosters, clock
+                        )
                 except WorkerLostError as error:
                     lost.append(str(error))
                     if len(lost) == ATTEMPTS:
@@ -184,11 +206,18 @@ class DaskBackend:
         workers: WatchedWorkers,
         task: _Task,
         hierarchy: Hierarchy,
+        origins: NDArray[np.int64],
         boosters: dict[str, lgb.Booster],
         clock: Clock,
     ) -> FittedMembers:
-        """Make the rows, and fit the members that `boosters` does not have yet."""
+        """Make the rows, and fit the members that `boosters` does not have yet.
+
+        Args:
+            origins: of the rows.
+        """
         advance = clock.reporter.advance
+        with clock.step("compute the common past"):
+            self._store_past(workers, task, origins, advance)
         with clock.step("make rows"):
             rows = self._make_rows(workers, task, hierarchy, advance)
         samples, count = [], 0
@@ -205,6 +234,29 @@ class DaskBackend:
             samples.append(workers.run(partial(_gather_sample, shares)))
             count += sum(share.size for share in shares)
         return FittedMembers(boosters, np.concatenate(samples), count)
+
+    def _store_past(
+        self,
+        workers: WatchedWorkers,
+        task: _Task,
+        origins: NDArray[np.int64],
+        advance: Progress,
+    ) -> None:
+        """Store what the shares have in common; each worker does so for some of the origins."""
+        count = len(workers.addresses)
+
+        def submit(client: Client) -> None:
+            client.gather(
+                [
+                    _submit_on(
+                        *(client, worker, _store_past, task, origins[number::count]),
+                        Reports(workers.topic, number),
+                    )
+                    for number, worker in enumerate(workers.addresses)
+                ]
+            )
+
+        workers.run(submit, advance, parts=count)
 
     def _make_rows(
         self, workers: WatchedWorkers, task: _Task, hierarchy: Hierarchy, advance: Progress
@@ -451,13 +503,27 @@ class _TreeReports:
         self.reports(step.iteration + 1, step.end_iteration)
 
 
+@lru_cache(maxsize=1)
+def _open_snapshot(folder: Path) -> Snapshot:
+    """Open and verify a snapshot once, for all fits of a training."""
+    return load_snapshot(folder)
+
+
+def _store_past(task: _Task, origins: NDArray[np.int64], reports: Reports) -> None:
+    snapshot = _open_snapshot(task.snapshot)
+    for done, origin in enumerate(origins.tolist(), start=1):
+        task.states.store_past(snapshot, origin)
+        reports(done, len(origins))
+
+
 def _make_rows(task: _Task, part: Rows, reports: Reports) -> list[TrainingSet]:
-    builder = MatrixBuilder(load_snapshot(task.snapshot), task.contract)
+    builder = MatrixBuilder(_open_snapshot(task.snapshot), task.contract)
     made = training_rows(
         builder,
         task.recipe,
         last_target=task.last_target,
         share=part,
+        states=task.states,
         threads=get_worker().state.nthreads,
         progress=reports,
     )

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.matrix import MatrixBuilder
-from features.state import state_at
 from training.fit import fit
 from training.recipe import Recipe
 from training.sampling import training_rows
@@ -53,9 +52,18 @@ class FittingBackend(Protocol):
         """Name in the record of a build."""
 
     def fit(
-        self, builder: MatrixBuilder, recipe: Recipe, *, last_target: int, clock: Clock
+        self,
+        builder: MatrixBuilder,
+        recipe: Recipe,
+        *,
+        last_target: int,
+        clock: Clock,
+        states: StateFiles | None = None,
     ) -> FittedMembers:
         """Fit the members of all segments on targets no later than `last_target`.
+
+        Args:
+            states: in files, for a training of several models; by default of this one alone.
 
         Raises:
             TooLittleHistoryError: there is not enough for a single row.
@@ -64,18 +72,19 @@ class FittingBackend(Protocol):
 
 @dataclass(frozen=True)
 class LocalBackend:
-    """Backend that fits in this process, on several threads.
-
-    Attributes:
-        states: in files, for a training of several models; None to compute them for each.
-    """
+    """Backend that fits in this process, on several threads."""
 
     threads: int
-    states: StateFiles | None = None
     name: str = "local"
 
     def fit(
-        self, builder: MatrixBuilder, recipe: Recipe, *, last_target: int, clock: Clock
+        self,
+        builder: MatrixBuilder,
+        recipe: Recipe,
+        *,
+        last_target: int,
+        clock: Clock,
+        states: StateFiles | None = None,
     ) -> FittedMembers:
         advance = clock.reporter.advance
         with clock.step("make rows"):
@@ -83,7 +92,7 @@ class LocalBackend:
                 builder,
                 recipe,
                 last_target=last_target,
-                state_of=state_at if self.states is None else self.states.state_at,
+                states=states,
                 threads=self.threads,
                 progress=advance,
             )

@@ -12,12 +12,13 @@ from errors import InputError
 from features.data.snapshot import Snapshot
 from training.recipe import Recipe
 from training.sampling import most_rows
+from training.state_files import count_nodes_at_once
 
 _GIB = 1024**3
 _PROCESS = 400 * 1024**2
 """Bytes of a worker with its libraries and without any rows."""
 _STATE_DAYS, _STATE_ARRAYS = 784, 10
-"""Days of the past of all nodes, and arrays of them, that the features of an origin take."""
+"""Days of the past of a part's nodes, and arrays of them, that the features of an origin take."""
 _ROW_COLUMNS = 24
 """Bytes of a row beside its features: units, origin, node."""
 _FIT_COLUMNS = 64
@@ -51,7 +52,7 @@ def require_memory(
         return
     rows = [most_rows(each, snapshot, last_target=last_target) for each in recipe.segments]
     need = estimate_bytes(
-        rows, features=features, nodes=len(snapshot.hierarchy), workers=len(workers)
+        rows, features=features, nodes=count_nodes_at_once(snapshot), workers=len(workers)
     )
     if need > min(limits):
         raise InputError(
@@ -66,10 +67,11 @@ def estimate_bytes(rows: Sequence[int], *, features: int, nodes: int, workers: i
 
     Args:
         rows: of each segment, on all workers together.
+        nodes: whose past a worker computes at once.
     """
     each = np.array(rows) / workers
     row = 4 * features + _ROW_COLUMNS
-    # made rows are copied once into their order, beside the past of all nodes
+    # made rows are copied once into their order, beside the past of a part
     making = each.sum() + each.max()
     # a fit reads a copy of a segment's rows, joins its parts into another, and keeps bins of them
     # by column and by row

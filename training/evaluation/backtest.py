@@ -28,7 +28,7 @@ from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
 from models.reconciliation import incoherence
 from storage.artifacts import ArtifactError
-from training.engines.fitting_backend import LocalBackend
+from training.engines.fitting_backend import FittingBackend, LocalBackend
 from training.evaluation.backtest_result import (
     OURS,
     PREVIOUS,
@@ -55,7 +55,7 @@ from training.history import CALIBRATION_ORIGINS, TooLittleHistoryError, first_d
 from training.pipeline import bundle_model, fit_model
 from training.progress import Clock, Reporter
 from training.recipe import Recipe, choose_recipe
-from training.state_files import state_files
+from training.state_files import StateFiles, state_files
 
 EVALUATION_ORIGINS = 20
 
@@ -68,6 +68,7 @@ def backtest(
     short: int = 5,
     long: int = 3,
     threads: int,
+    engine: FittingBackend | None = None,
     reporter: Reporter,
     previous: Bundle | None = None,
     layout: TableLayout = STANDARD,
@@ -79,6 +80,9 @@ def backtest(
         recipe: that is evaluated; by default that of the serving model, or without one that fits
             the data one that suits their amount.
         short, long: windows of 16 and of 90 days.
+        threads: of the fits on this machine, and of the forecasts.
+        engine: backend that fits, one model after the other; by default this machine. It reads
+            the snapshot from `snapshots_of(folder)`.
         previous: the serving model; scored on the windows that it has not seen.
         layout: how the text of the tables is written.
         on_report: called with the report of the check of the tables, unless it has an error.
@@ -91,13 +95,26 @@ def backtest(
     with clock.step("build snapshot"):
         tables = read_tables(data, layout)
         on_report(tables.report)
-        artifact = build_snapshot(tables, folder / "snapshots")
+        artifact = build_snapshot(tables, snapshots_of(folder))
         snapshot = load_snapshot(artifact.path)
     recipe = choose_recipe(snapshot, recipe or _recipe_of(previous, snapshot))
-    with state_files(folder / "snapshots") as states:
-        backend = LocalBackend(threads, states)
-        run = Backtest(snapshot, recipe, folder, backend=backend, clock=clock, previous=previous)
+    with state_files(snapshots_of(folder)) as states:
+        run = Backtest(
+            snapshot,
+            recipe,
+            folder,
+            engine=engine or LocalBackend(threads),
+            threads=threads,
+            clock=clock,
+            previous=previous,
+            states=states,
+        )
         return run.run(windows_of(snapshot, short=short, long=long))
+
+
+def snapshots_of(folder: Path) -> Path:
+    """Return the folder of the snapshots of a backtest's folder."""
+    return folder / "snapshots"
 
 
 class Backtest:
@@ -109,14 +126,18 @@ class Backtest:
         recipe: Recipe,
         folder: Path,
         *,
-        backend: LocalBackend,
+        engine: FittingBackend,
+        threads: int,
         clock: Clock,
         previous: Bundle | None = None,
+        states: StateFiles | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.recipe = recipe
         self.folder = folder
-        self._backend = backend
+        self._fitting = engine
+        self._threads = threads
+        self._states = states
         self._clock = clock
         self._previous = _bind_previous(previous, snapshot)
         self._key = self._compute_key(recipe)
@@ -191,8 +212,9 @@ class Backtest:
                     self.snapshot,
                     recipe,
                     last_target=last_target,
-                    engine=self._backend,
+                    engine=self._fitting,
                     clock=self._clock,
+                    states=self._states,
                 )
                 bundle = bundle_model(fitted, self.snapshot, recipe, self.folder / "bundles")
                 note.parent.mkdir(parents=True, exist_ok=True)
@@ -200,7 +222,7 @@ class Backtest:
                 partial_note.write_text(bundle.name, encoding="utf-8")
                 partial_note.replace(note)
             path = self.folder / "bundles" / note.read_text(encoding="utf-8")
-            bundle_loaded = load_bundle(path, threads=self._backend.threads)
+            bundle_loaded = load_bundle(path, threads=self._threads)
             # one at a time: a model takes some 200 MB, and windows of an origin follow each other
             self._engines = {key: ForecastEngine(bundle_loaded, self.snapshot)}
         return self._engines[key]

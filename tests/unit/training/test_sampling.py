@@ -13,6 +13,7 @@ from features.data.specification import FAVORITA
 from features.data.step import Step
 from features.matrix import MatrixBuilder
 from features.state import MIN_HISTORY_DAYS
+from training import sampling, state_files
 from training.history import TooLittleHistoryError
 from training.recipe import Recipe, Segment
 from training.sampling import TrainingSet, training_rows
@@ -130,6 +131,37 @@ def test_more_series_than_rows_are_sampled_at_every_origin(
         for share in np.array_split(bottoms, 3)
     ]
     assert sum(len(each.rows) for each in shared) == len(drawn.rows)
+
+
+@pytest.mark.parametrize("chosen", [0.0, 1.0], ids=["whole parts", "drawn series alone"])
+@pytest.mark.parametrize("max_rows", [60_000, 700], ids=["many rows each", "few series at a time"])
+def test_rows_do_not_depend_on_how_the_series_are_divided(
+    builder: MatrixBuilder,
+    dense: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
+    max_rows: int,
+    chosen: float,
+) -> None:
+    """Not even in their order, on which the trees depend."""
+    segments = [
+        each.model_copy(update={"max_rows": max_rows, "origin_step": 61}) for each in dense.segments
+    ]
+    divided = dense.model_copy(update={"segments": tuple(segments)})
+    snapshot = builder.snapshot
+
+    def rows_of(size: int) -> list[TrainingSet]:
+        parts = snapshot.split(size)
+        monkeypatch.setattr(state_files, "training_parts", lambda snapshot: parts)
+        monkeypatch.setattr(sampling, "training_parts", lambda snapshot: parts)
+        return training_rows(builder, divided, last_target=LAST)
+
+    whole = rows_of(snapshot.hierarchy.n_bottom)
+    assert all(len(each.units) for each in whole)
+    monkeypatch.setattr(state_files, "_MOST_CHOSEN", chosen)
+    for size in (1, snapshot.hierarchy.n_bottom // 3 + 1):
+        for made, expected in zip(rows_of(size), whole, strict=True):
+            for name in ("rows", "units", "origin", "node"):
+                assert getattr(made, name).tobytes() == getattr(expected, name).tobytes()
 
 
 def test_too_little_history_is_refused(builder: MatrixBuilder, dense: Recipe) -> None:

@@ -7,7 +7,7 @@ one. They are used again only if data, model, recipe and features are unchanged.
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import shutil
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from errors import InputError
 from features.contract import FEATURES_VERSION, feature_set
 from features.data.build import build_snapshot
 from features.data.snapshot import Snapshot
@@ -26,7 +27,7 @@ from lifecycle.training_request import Effort
 from models.engine import ForecastEngine
 from models.serving.release import load_release
 from storage.artifacts import Store
-from training.engines.fitting_backend import LocalBackend
+from training.engines.fitting_backend import FittingBackend, LocalBackend
 from training.evaluation.backtest_result import Document, hash_document, write_document
 from training.evaluation.benchmark.plain import PLAIN_RECIPE, forecast_plainly
 from training.evaluation.benchmark.task import (
@@ -69,6 +70,7 @@ def run_benchmark(
     effort: Effort = Effort.DEFAULT,
     numbers: Sequence[int] = (),
     threads: int,
+    engine: FittingBackend | None = None,
     reporter: Reporter,
 ) -> Document:
     """Score a model on windows of the task, and write the result into `folder`.
@@ -77,12 +79,19 @@ def run_benchmark(
         recipe: by default the one that suits the data of a window.
         effort: at which cost the recipe is trained.
         numbers: of the windows; by default all whose days are known.
+        threads: of the fits on this machine, and of the forecasts.
+        engine: backend that fits, one model after the other; by default this machine. It reads
+            the snapshot of a window from `working_store(folder)`.
 
     Raises:
-        InputError: the tables are not the task's, or do not hold a window.
+        InputError: the tables are not the task's, or do not hold a window; or the plain model is
+            to be fitted by another backend.
     """
+    if model is Model.PLAIN and engine is not None:
+        raise InputError("the plain model is fitted on this machine alone: leave out --engine dask")
     panel = Panel.of_tables(tables)
-    run = _Run(tables, panel, folder, model, recipe, effort, threads, Clock(reporter))
+    fitting = engine or LocalBackend(threads)
+    run = _Run(tables, panel, folder, model, recipe, effort, threads, fitting, Clock(reporter))
     selected = panel.select(numbers)
     scores: dict[int, Scores] = {}
     ratios: dict[int, float] = {}
@@ -110,6 +119,14 @@ def run_benchmark(
     return write_document(folder / f"{kind}-{RESULT_FILE}", result)
 
 
+def working_store(folder: Path) -> Store:
+    """Return the store of the window that is computed, in the folder of the results.
+
+    Workers of a cluster read its snapshot, so that the folder is one that they share.
+    """
+    return Store(folder / "window")
+
+
 class _Run:
     """One model on the windows, with its forecasts in a folder."""
 
@@ -122,6 +139,7 @@ class _Run:
         recipe: Recipe | None,
         effort: Effort,
         threads: int,
+        engine: FittingBackend,
         clock: Clock,
     ) -> None:
         self._tables = tables
@@ -131,6 +149,7 @@ class _Run:
         self._recipe = recipe
         self._effort = effort
         self._threads = threads
+        self._engine = engine
         self._clock = clock
         self._digest = _digest_of(tables)
 
@@ -166,8 +185,8 @@ class _Run:
     def _forecast(self, window: Window) -> tuple[Values, Values | None]:
         known = tables_as_of(self._tables, window)
         horizons = np.arange(1, HORIZON + 1)
-        with tempfile.TemporaryDirectory(prefix="mlrf-benchmark-") as scratch:
-            store = Store(Path(scratch))
+        store = working_store(self._folder)
+        try:
             if self._model is Model.SERVED:
                 return self._forecast_as_served(known, store)
             with self._clock.step("build snapshot"):
@@ -182,11 +201,13 @@ class _Run:
                 snapshot,
                 recipe,
                 last_target=snapshot.newest_origin,
-                engine=LocalBackend(self._threads),
+                engine=self._engine,
                 clock=self._clock,
             )
             engine = make_engine(fitted, snapshot, recipe, threads=self._threads)
             return engine.forecast(snapshot.newest_origin, horizons).values[nodes], None
+        finally:
+            shutil.rmtree(store.root, ignore_errors=True)
 
     def _forecast_as_served(self, known: Tables, store: Store) -> tuple[Values, Values]:
         release = train_on(
@@ -195,6 +216,7 @@ class _Run:
             self._recipe,
             effort=self._effort,
             threads=self._threads,
+            engine=self._engine,
             clock=self._clock,
         )
         loaded = load_release(store, release)

@@ -53,7 +53,7 @@ def test_workers_give_the_report_and_the_snapshot_of_one_process(
     folder = shops(tmp_path / "tables", *changes)
     here = outcome(folder, None, tmp_path / "here", Screening())
     assert here[1] is not None
-    runner = DaskRunner(client, store)
+    runner = DaskRunner(client, store.snapshots)
     assert outcome(folder, MEMORY, store.snapshots, Screening(), runner) == here
     assert not left_in(store), "the files of the parts are removed"
 
@@ -61,7 +61,7 @@ def test_workers_give_the_report_and_the_snapshot_of_one_process(
 def test_tables_that_fit_into_memory_are_cut_for_the_workers(
     client: Client, store: Store, demo_folder: Path
 ) -> None:
-    tables = read_tables(demo_folder, memory=MEMORY, runner=DaskRunner(client, store))
+    tables = read_tables(demo_folder, memory=MEMORY, runner=DaskRunner(client, store.snapshots))
     assert tables.stored is not None
     assert len(tables.stored.parted.parts) > 1
 
@@ -90,7 +90,7 @@ def test_a_killed_worker_loses_only_its_parts(store: Store, tmp_path: Path, phas
                 os.kill(pid, signal.SIGKILL)
 
         steps = (kill, ignore) if phase == "checking" else (ignore, kill)
-        assert build(folder, store, DaskRunner(client, store), *steps) == here
+        assert build(folder, store, DaskRunner(client, store.snapshots), *steps) == here
     assert killed
 
 
@@ -110,7 +110,7 @@ def test_a_lost_scheduler_ends_the_command_and_leaves_nothing(
 
         def lose() -> None:
             with connect_dask(cluster.address, workers=2) as client:
-                build(folder, store, DaskRunner(client, store), *steps)
+                build(folder, store, DaskRunner(client, store.snapshots), *steps)
 
         with pytest.raises(InputError, match=r"scheduler was lost; run the command again$"):
             lose()

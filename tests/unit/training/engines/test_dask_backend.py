@@ -19,6 +19,7 @@ from load.server import free_port
 from models.engine import ForecastEngine
 from models.metrics import rmsle
 from storage.artifacts import ArtifactError, Store
+from tests.support.benchmark import made_tables
 from training.engines import memory_estimate
 from training.engines.dask_backend import (
     DaskBackend,
@@ -29,15 +30,21 @@ from training.engines.dask_backend import (
 )
 from training.engines.fitting_backend import (
     SAMPLE_ROWS,
+    FittedMembers,
     FittingBackend,
     LocalBackend,
     sample_evenly,
 )
+from training.evaluation.backtest import Backtest
+from training.evaluation.backtest_result import OURS, RESULT_FILE, Document, load_document
+from training.evaluation.benchmark.run import Model, run_benchmark, working_store
+from training.evaluation.windows import windows_of
 from training.history import TooLittleHistoryError
 from training.pipeline import fit_model, make_engine
 from training.progress import Clock, NullReporter, ReportedStep
 from training.recipe import DEMO, Recipe
-from training.sampling import TrainingSet, training_rows
+from training.sampling import TrainingSet, list_origins, training_rows
+from training.state_files import StateFiles
 
 pytestmark = pytest.mark.slow
 
@@ -157,6 +164,100 @@ def test_the_sample_does_not_depend_on_the_number_of_workers(
     [whole] = order_rows(training_rows(builder, quick, last_target=last))
     np.testing.assert_array_equal(fitted.sample, sample_evenly(whole.rows, SAMPLE_ROWS))
     assert fitted.count == len(whole.units)
+
+
+def test_what_all_shares_read_is_computed_once_for_all_fits(
+    builder: MatrixBuilder, quick: Recipe, cluster: DaskBackend, tmp_path: Path
+) -> None:
+    files = StateFiles(tmp_path)
+
+    def fit() -> dict[str, int]:
+        clock = Clock(NullReporter())
+        cluster.fit(builder, quick, last_target=1000, clock=clock, states=files)
+        return {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+
+    [origins] = list_origins(builder.snapshot, quick, last_target=1000)
+    stored = fit()
+    assert len(stored) == 2 * len(origins)  # of the upper nodes, and of what is pooled
+    assert fit() == stored
+
+
+@pytest.mark.usefixtures("few")
+def test_a_backtest_fits_each_window_on_the_cluster_and_goes_on_where_it_stopped(
+    snapshot: Snapshot,
+    cluster: DaskBackend,
+    quick: Recipe,
+    backtested: Path,
+    tmp_path: Path,
+) -> None:
+    windows = windows_of(snapshot, short=1, long=1)
+
+    def run(engine: FittingBackend) -> Document:
+        clock = Clock(NullReporter())
+        return Backtest(snapshot, quick, tmp_path, engine=engine, threads=1, clock=clock).run(
+            windows
+        )
+
+    result = run(cluster)
+    local = {
+        (each["group"], each["origin"]): each["models"][OURS]
+        for each in load_document(backtested / RESULT_FILE)["windows"]
+    }
+    for window in result["windows"]:
+        here = local[window["group"], window["origin"]]
+        # trees differ as much as those of another seed
+        assert window["models"][OURS]["rmsle"] == pytest.approx(here["rmsle"], rel=0.1)
+    assert run(RefusingBackend()) == result
+
+
+class RefusingBackend:
+    """Backend of a run in which nothing is left to fit."""
+
+    name = "refusing"
+
+    def fit(self, *args: object, **options: object) -> FittedMembers:
+        raise AssertionError("a model was fitted again")
+
+
+@pytest.mark.parametrize("model", [Model.SERVED, Model.POINTS], ids=str)
+def test_a_benchmark_fits_on_the_cluster(
+    cluster: DaskBackend, recipe: Recipe, tmp_path: Path, model: Model
+) -> None:
+    tables = made_tables()
+
+    def wape(folder: Path, engine: FittingBackend | None) -> float:
+        reporter = NullReporter()
+        result = run_benchmark(
+            tables,
+            folder,
+            model=model,
+            recipe=recipe,
+            numbers=[1],
+            threads=1,
+            engine=engine,
+            reporter=reporter,
+        )
+        assert not working_store(folder).root.exists()
+        value: float = result["windows"]["1"]["wape"]
+        return value
+
+    shared = tmp_path / "there"
+    fitted_there = replace(cluster, snapshots=working_store(shared).snapshots)
+    assert wape(shared, fitted_there) == pytest.approx(wape(tmp_path / "here", None), rel=0.1)
+
+
+def test_the_plain_model_of_a_benchmark_is_not_fitted_on_a_cluster(
+    cluster: DaskBackend, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="plain model is fitted on this machine alone"):
+        run_benchmark(
+            made_tables(),
+            tmp_path,
+            model=Model.PLAIN,
+            threads=1,
+            engine=cluster,
+            reporter=NullReporter(),
+        )
 
 
 PORTS = range(21300, 21308)

@@ -48,7 +48,7 @@ def make(snapshot: Snapshot, quick: Recipe, few: None) -> Make:
     ) -> Backtest:
         clock = Clock(NullReporter())
         return Backtest(
-            data, quick, folder, backend=LocalBackend(1), clock=clock, previous=previous
+            data, quick, folder, engine=LocalBackend(1), threads=1, clock=clock, previous=previous
         )
 
     return make
