@@ -21,7 +21,7 @@ from load.library.large_tables import multiply_tables
 from load.library.memory import MIB
 from load.library.processes import run_module
 from load.library.refresh import store_without_forecasts
-from load.library.scale_run import BUILD, SCORE
+from load.library.scale_run import BUILD, COMMAND, DIVIDED, SCORE, WORKER
 from load.library.subject import Advance, Subject
 from load.record import Cell, Table
 from models.bundle import size_of
@@ -46,7 +46,9 @@ class Measured:
     """Figures of a refresh, and of a server of the release, of one size.
 
     Attributes:
-        build, score: seconds of the refresh.
+        build, score: seconds of the refresh in one process.
+        command, worker: processor seconds of building where a worker of a cluster builds the
+            parts: those of the command, and those of the worker.
         verify: seconds in which a server reads the release's files against their digests.
         ready: seconds until a server is ready.
         memory: of a worker alone, bytes: without the pages of files, which workers share.
@@ -57,6 +59,8 @@ class Measured:
     series: int
     build: float
     score: float
+    command: float
+    worker: float
     verify: float
     ready: float
     memory: int
@@ -90,6 +94,8 @@ def _measure(subject: Subject, times: int, days: int, advance: Advance) -> Measu
         release = store.current()
         snapshot, forecasts = store.snapshots / release.snapshot, find_forecasts(store, release)
         assert forecasts is not None, "a refresh stores them"
+        divided = run_module(scale_run.__name__, str(store.root), str(data.resolve()), DIVIDED)
+        advance(f"scale: building of {times} times the stores on a worker")
         began = perf_counter()
         verify(snapshot, kind=SNAPSHOT)
         verify(forecasts, kind=FORECASTS)
@@ -100,6 +106,8 @@ def _measure(subject: Subject, times: int, days: int, advance: Advance) -> Measu
             series=load_engine(store, release).snapshot.hierarchy.n_bottom,
             build=run["seconds"][BUILD],
             score=run["seconds"][SCORE],
+            command=divided[COMMAND],
+            worker=divided[WORKER],
             verify=verified - began,
             ready=ready,
             memory=memory,
@@ -120,16 +128,19 @@ def _start(store: Store) -> tuple[float, int]:
 def _table_of_measures(small: Measured, large: Measured, days: int) -> Table:
     return Table(
         id="scale-measured",
-        caption=f"A refresh in one process and one thread, and a server with {startup.WORKERS} "
-        f"workers; {days:,} days of sales.",
+        caption="A refresh in one process and one thread; the processor seconds of building on a "
+        "cluster, in the command and in its one worker; and a server with "
+        f"{startup.WORKERS} workers; {days:,} days of sales.",
         columns=(
-            *("series", "build s", "score s", "peak MiB", "tables MiB", "snapshot MiB"),
+            *("series", "build s", "score s", "command s", "worker s"),
+            *("peak MiB", "tables MiB", "snapshot MiB"),
             *("forecasts MiB", "verify s", "ready s", "worker MiB"),
         ),
         rows=tuple(
             (
-                *(f"{each.series:,}", each.build, each.score, each.peak / MIB),
-                *(each.tables / MIB, each.snapshot / MIB, each.forecasts / MIB),
+                *(f"{each.series:,}", each.build, each.score, each.command, each.worker),
+                *(each.peak / MIB, each.tables / MIB),
+                *(each.snapshot / MIB, each.forecasts / MIB),
                 *(each.verify, each.ready, each.memory / MIB),
             )
             for each in (small, large)
@@ -142,15 +153,14 @@ def _table_of_sizes(
 ) -> Table:
     return Table(
         id="scale",
-        caption="Larger retailers, by simulation: a refresh whose snapshot is built in one process "
-        "and scored on workers of one core that share a volume of "
-        f"{_VOLUME / 1e6:,.0f} MB/s, one loss of a worker in 100 hours, parts of "
-        f"{_PART_SERIES:,} series; what it would be if workers built the snapshot too; and a "
-        "server of the release, by the growth between the sizes that were measured. Per million "
-        "is the workers' time for scoring a million series.",
+        caption="Larger retailers, by simulation: a refresh on workers of one core that share a "
+        f"volume of {_VOLUME / 1e6:,.0f} MB/s, one loss of a worker in 100 hours, parts of "
+        f"{_PART_SERIES:,} series; and a server of the release, by the growth between the sizes "
+        "that were measured. Alone is building in one process; command is the part of building "
+        "that the command does itself. Per million is the workers' time for a million series.",
         columns=(
-            *("series", "workers", "build h", "score h", "parts lost", "workers busy"),
-            *("volume busy", "worker hours per million", "both on workers h"),
+            *("series", "workers", "alone h", "build h", "command h", "score h", "parts lost"),
+            *("workers busy", "volume busy", "worker hours per million"),
             *("release GiB", "ready s", "worker MiB"),
         ),
         rows=tuple(row for size in series for row in _rows_of_size(small, large, size, workers)),
@@ -161,38 +171,48 @@ def _rows_of_size(
     small: Measured, large: Measured, series: int, workers: tuple[int, ...]
 ) -> Iterator[tuple[Cell, ...]]:
     factor, parts = series / large.series, math.ceil(series / _PART_SERIES)
-    build, score = phases_of(large, series)
-    undivided = simulate(build, Cluster(1, _VOLUME, losses=0), parts)
+    alone, build, score = phases_of(large, series)
+    undivided = simulate(alone, Cluster(1, _VOLUME, losses=0), parts)
     for count in workers:
         cluster = Cluster(count, _VOLUME)
-        scored, divided = (simulate(phase, cluster, parts) for phase in (score, build))
+        built, scored = (simulate(phase, cluster, parts) for phase in (build, score))
+        seconds = built.seconds + scored.seconds
         yield (
-            *(f"{series:,}", count, undivided.seconds / _HOUR, scored.seconds / _HOUR, scored.lost),
-            *(scored.busy, scored.transferring),
-            scored.seconds * count / _HOUR / series * 1e6,
-            (divided.seconds + scored.seconds) / _HOUR,
+            *(f"{series:,}", count, undivided.seconds / _HOUR),
+            *(built.seconds / _HOUR, built.afterwards / _HOUR, scored.seconds / _HOUR),
+            *(built.lost + scored.lost, scored.busy, scored.transferring),
+            seconds * count / _HOUR / series * 1e6,
             factor * (large.snapshot + large.forecasts) / 2**30,
             *(_grow(small, large, "ready", series), _grow(small, large, "memory", series) / MIB),
         )
 
 
-def phases_of(measured: Measured, series: int) -> list[Phase]:
-    """Return the phases of a refresh of so many series.
+def phases_of(measured: Measured, series: int) -> tuple[Phase, Phase, Phase]:
+    """Return building in one process, building on workers, and scoring, of so many series.
 
-    Parts write into the files of the snapshot, which one process reads again for their digests. It
-    makes the forecasts coherent too, and writes them: they are small.
+    The command passes over the tables, copies what workers built into the snapshot, and reads it
+    for its digests. It makes the forecasts coherent too, and writes them: they are small.
     """
     factor = series / measured.series
-    snapshot, forecasts = factor * measured.snapshot, factor * measured.forecasts
+    tables, snapshot, forecasts = (
+        factor * size for size in (measured.tables, measured.snapshot, measured.forecasts)
+    )
     hashing = factor * measured.verify
     share = measured.snapshot / (measured.snapshot + measured.forecasts)
-    return [
+    return (
         Phase(
             BUILD,
             seconds=factor * measured.build,
-            read=factor * measured.tables,
+            read=tables,
             written=snapshot,
             afterwards=snapshot / _VOLUME + hashing * share,
+        ),
+        Phase(
+            BUILD,
+            seconds=factor * measured.worker,
+            read=2 * tables,  # checked, then built
+            written=snapshot,
+            afterwards=factor * measured.command + (2 * tables + 3 * snapshot) / _VOLUME,
         ),
         Phase(
             SCORE,
@@ -201,7 +221,7 @@ def phases_of(measured: Measured, series: int) -> list[Phase]:
             written=forecasts,
             afterwards=2 * forecasts / _VOLUME + hashing * (1 - share),
         ),
-    ]
+    )
 
 
 def _grow(small: Measured, large: Measured, name: str, series: int) -> float:

@@ -253,9 +253,11 @@ def test_larger_retailers_are_simulated_from_two_that_are_measured(small: Subjec
     numbers(measured, *measured.columns[1:])
     hours = sizes.column("score h")
     assert sizes.column("workers") == [1, 10, 1, 10]
-    together = zip(sizes.column("build h"), hours, sizes.column("both on workers h"), strict=True)
-    for build, score, both in together:
-        assert score < both <= 1.1 * (build + score)  # type: ignore[operator]
+    for build, command in zip(sizes.column("build h"), sizes.column("command h"), strict=True):
+        assert 0 < command < build  # type: ignore[operator]
+    builds, alone = sizes.column("build h"), sizes.column("alone h")
+    assert builds[1] < builds[0]  # type: ignore[operator]
+    assert alone[0] == alone[1] < alone[2]  # type: ignore[operator]
     assert hours[1] < hours[0] < hours[2]  # type: ignore[operator]
     assert hours[2] == pytest.approx(10 * hours[0], rel=0.2)  # type: ignore[operator]
     assert hours[1] > hours[0] / 10  # type: ignore[operator]
