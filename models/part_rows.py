@@ -73,9 +73,9 @@ class PartRows:
         if len(places):
             yield None, places
         bottoms = np.flatnonzero(nodes >= upper)
-        site_of = np.searchsorted(self._stops, nodes[bottoms] - upper, side="right")
+        series = nodes[bottoms] - upper
+        site_of = np.searchsorted(self._stops, series, side="right")
         for part in self._join_neighbours(np.unique(site_of).tolist()):
-            series = nodes[bottoms] - upper
             yield part, bottoms[(series >= part.start) & (series < part.stop)]
 
     def _join_neighbours(self, wanted: list[int]) -> Iterator[Part]:

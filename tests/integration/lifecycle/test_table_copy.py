@@ -14,7 +14,7 @@ import pytest
 
 from errors import InputError
 from features.data.findings import Report
-from features.data.parts import plan
+from features.data.parts import memory
 from features.data.reading.layout import STANDARD
 from features.data.tables import check_tables
 from lifecycle.table_copy import CopyProgress, copied_tables
@@ -152,7 +152,7 @@ def test_a_copy_that_the_disk_has_no_space_for_is_refused_before_it_begins(
 ) -> None:
     put("sales.csv", b"content")
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(plan.shutil, "disk_usage", lambda _: usage._replace(free=3))
+    monkeypatch.setattr(memory.shutil, "disk_usage", lambda _: usage._replace(free=3))
     with pytest.raises(InputError, match="set TMPDIR"), copied_tables(url):
         pass
 

@@ -146,9 +146,9 @@ def test_a_refresh_on_a_dask_cluster_serves_the_same_forecasts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Their names hold the digests of the files."""
+    monkeypatch.setattr(base_forecasts, "PART_ROWS", 1)
     here = Store(Path(shutil.copytree(own_store.root, tmp_path / "copy")))
     run_here(here, newer)
-    monkeypatch.setattr(base_forecasts, "PART_ROWS", 1)
     done = run("refresh", newer, "--engine", "dask", "--workers", 2)
     assert done.status == 0, done.err
     assert names_in(own_store.forecasts) == names_in(here.forecasts)
