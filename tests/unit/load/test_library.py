@@ -253,8 +253,8 @@ def test_larger_retailers_are_simulated_from_two_that_are_measured(small: Subjec
     numbers(measured, *measured.columns[1:])
     hours = sizes.column("score h")
     assert sizes.column("workers") == [1, 10, 1, 10]
-    for build, command in zip(sizes.column("build h"), sizes.column("command h"), strict=True):
-        assert 0 < command < build  # type: ignore[operator]
+    for build, own in zip(sizes.column("build h"), sizes.column("command h"), strict=True):
+        assert 0 < own < build  # type: ignore[operator]
     builds, alone = sizes.column("build h"), sizes.column("alone h")
     assert builds[1] < builds[0]  # type: ignore[operator]
     assert alone[0] == alone[1] < alone[2]  # type: ignore[operator]
