@@ -72,7 +72,7 @@ def _detach(result: Result) -> Result:
 
     A selection of rows shares the texts of its table, and would keep those of each part in memory.
     """
-    detached: Result = pickle.loads(pickle.dumps(result))
+    detached: Result = pickle.loads(pickle.dumps(result))  # nosec B301
     return detached
 
 
