@@ -168,7 +168,7 @@ def _find_outlying_counts(tables: Tables, origin: date) -> dict[str, pl.DataFram
     specification = tables.specification
     mistakes = {}
     scans = [
-        scan.select(*specification.series, "date", *_counted(specification, ahead=True))
+        scan.select(*specification.series, "date", *_counted(specification))
         for part in parts_of(tables)
         for scan in scan_within_reach(part, specification, origin).values()
     ]
@@ -191,14 +191,12 @@ def _find_outlying_counts(tables: Tables, origin: date) -> dict[str, pl.DataFram
     return mistakes
 
 
-def _counted(specification: Specification, *, ahead: bool) -> list[str]:
-    """Return the columns of the counts of the sales, or of those that are known ahead too."""
+def _counted(specification: Specification) -> list[str]:
+    """Return the columns of the counts of the sales that are known ahead."""
     return [
         each.source
         for each in specification.covariates
-        if each.kind is Kind.COUNT
-        and each.table == specification.sales
-        and (each.known_ahead or not ahead)
+        if each.kind is Kind.COUNT and each.known_ahead and each.table == specification.sales
     ]
 
 
