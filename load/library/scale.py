@@ -171,14 +171,14 @@ def _rows_of_size(
     small: Measured, large: Measured, series: int, workers: tuple[int, ...]
 ) -> Iterator[tuple[Cell, ...]]:
     factor, parts = series / large.series, math.ceil(series / _PART_SERIES)
-    alone, build, score = phases_of(large, series)
-    undivided = simulate(alone, Cluster(1, _VOLUME, losses=0), parts)
+    undivided, build, score = phases_of(large, series)
+    in_one = simulate(undivided, Cluster(1, _VOLUME, losses=0), parts)
     for count in workers:
         cluster = Cluster(count, _VOLUME)
         built, scored = (simulate(phase, cluster, parts) for phase in (build, score))
         seconds = built.seconds + scored.seconds
         yield (
-            *(f"{series:,}", count, undivided.seconds / _HOUR),
+            *(f"{series:,}", count, in_one.seconds / _HOUR),
             *(built.seconds / _HOUR, built.afterwards / _HOUR, scored.seconds / _HOUR),
             *(built.lost + scored.lost, scored.busy, scored.transferring),
             seconds * count / _HOUR / series * 1e6,

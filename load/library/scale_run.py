@@ -1,4 +1,4 @@
-"""What a refresh takes, measured in a separate process.
+"""Seconds and memory of a refresh, measured in a separate process.
 
 ``python -m load.library.scale_run <artifacts> <data>`` prints the seconds of its two halves and
 peak memory, as JSON. With ``--divided`` the snapshot is built by a worker of a local cluster; then

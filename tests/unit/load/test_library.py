@@ -255,9 +255,9 @@ def test_larger_retailers_are_simulated_from_two_that_are_measured(small: Subjec
     assert sizes.column("workers") == [1, 10, 1, 10]
     for build, own in zip(sizes.column("build h"), sizes.column("command h"), strict=True):
         assert 0 < own < build  # type: ignore[operator]
-    builds, alone = sizes.column("build h"), sizes.column("alone h")
+    builds, undivided = sizes.column("build h"), sizes.column("alone h")
     assert builds[1] < builds[0]  # type: ignore[operator]
-    assert alone[0] == alone[1] < alone[2]  # type: ignore[operator]
+    assert undivided[0] == undivided[1] < undivided[2]  # type: ignore[operator]
     assert hours[1] < hours[0] < hours[2]  # type: ignore[operator]
     assert hours[2] == pytest.approx(10 * hours[0], rel=0.2)  # type: ignore[operator]
     assert hours[1] > hours[0] / 10  # type: ignore[operator]
